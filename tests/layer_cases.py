@@ -222,6 +222,7 @@ POINTWISE = [
             ("neg", {}),
             ("clip", {"high": 1}),
             ("affine", {"factor": [0.5, 1, -1.5, 2], "shift": 1}),
+            ("affine", {"factor": -1, "shift": 1}),
             ("dropout", {"whole": "channel"}),
             ("dropout", {"whole": "image"}),
         )

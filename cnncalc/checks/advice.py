@@ -143,9 +143,9 @@ def _separable(report: Report, weight: Callable[[LayerReport], int]) -> Change |
     if not fitting:
         return None
     row, layer = max(fitting, key=lambda pair: weight(pair[0]))
-    keys = {name: value for name, value in layer.written().items() if name not in ("filters", "bias")}
+    keys = {name: value for name, value in layer.written().items() if name in DepthwiseConv.keys and name != "bias"}
     deep = DepthwiseConv(**keys, bias=False)
-    point = Conv(filters=layer.filters, kernel=1, bias=layer.bias)
+    point = layer.with_keys(kernel=1, stride=None, pad=None, dilation=None)
     return _replaced(report, row, deep, point)
 
 

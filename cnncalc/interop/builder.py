@@ -178,7 +178,8 @@ class NetBuilder:
     def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
         """Removes the layers that no output depends on, such as those that were replaced by others.
 
-        ``ranks`` are the positions of layers in the source; layers are sorted by them as far as the graph allows.
+        ``ranks`` are the positions of layers in the source; layers are sorted by them as far as the graph allows, after
+        the inputs.
         """
         kept = set(outputs)
         for place in range(len(self.nodes) - 1, -1, -1):
@@ -187,7 +188,12 @@ class NetBuilder:
                 kept.update(node.inputs)
                 if node.share is not None:
                     kept.add(node.share)
-        order = sorted(kept, key=lambda place: (ranks.get(place, place) if ranks else place, place))
+
+        def position(place: int) -> tuple[int, int]:
+            rank = ranks.get(place, place) if ranks else place
+            return (-1 if ranks and self.nodes[place].is_input else rank), place
+
+        order = sorted(kept, key=position)
         new = {place: number for number, place in enumerate(order)}
         moved = []
         for place in order:

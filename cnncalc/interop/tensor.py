@@ -168,12 +168,14 @@ class Source:
     ``volume`` is its output volume. ``place`` is its index in the builder, None until ``make`` adds it. ``names`` are
     the values of the file that are views of it. A pending layer may have a ``formula``, be a slice of another layer
     (``part``), a padded layer (``padded``), the scores of attention (``scores``), or a vector minus each row of weights
-    (``centred``, both); ``pending`` is the number of pending layers in the row that ends with it. ``evaluated`` caches
-    the values of the formula: layer, input values, output values.
+    (``centred``, both); ``pending`` is the number of pending layers in the row that ends with it. ``rank`` is the
+    position in the file of the operator that made it pending. ``evaluated`` caches the values of the formula: layer,
+    input values, output values.
     """
 
     __slots__ = (
-        "centred", "evaluated", "formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume",
+        "centred", "evaluated", "formula", "make", "names", "padded", "part", "pending", "place", "rank", "scores",
+        "volume",
     )  # fmt: skip
 
     def __init__(self, volume: Volume, place: int | None = None, make: Callable[[], int | None] | None = None) -> None:
@@ -188,6 +190,7 @@ class Source:
         self.scores: Any = None
         self.centred: tuple[Tensor, Array] | None = None
         self.pending = 0
+        self.rank: int | None = None
 
 
 class Tensor:

@@ -49,7 +49,8 @@ def reshape(net: Net, operator: Operator) -> Value:
         shape = new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero"))
         return _with_copies(net, operator, x, shape)
     x = net.tensor(operator)
-    return net.reshaped(x, new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero")))
+    shape = new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero"))
+    return net.settled(net.reshaped(x, shape))
 
 
 def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) -> Tensor:

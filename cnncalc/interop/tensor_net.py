@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,10 @@ class Net:
             self.readers[name] = self.readers.get(name, 0) + 1
         self.rank = 0
         """The position in the file of the operator that is being converted."""
-        self.rank_of = {operator.name: number for number, operator in enumerate(net.operators)}
+        self.ranks_of: dict[str, list[int]] = {}
+        """The positions in the file of the operators with a name; the calls of one module have the same name."""
+        for number, operator in enumerate(net.operators):
+            self.ranks_of.setdefault(operator.name, []).append(number)
         self.ranks: dict[int, int] = {}
         """The position in the file of the operator of each layer, by the index of the layer."""
         self.owners: dict[tuple[Any, ...], int] = {}
@@ -222,7 +226,9 @@ class Net:
         """The index of a layer; a pending one is added now. None if it cannot be added."""
         if source.place is None and source.make is not None:
             make, source.make = source.make, None
+            rank, self.rank = self.rank, self.rank if source.rank is None else source.rank
             source.place = make()
+            self.rank = rank
             if source.place is not None:
                 source.volume = self.builder.volume(source.place)
         return source.place
@@ -232,6 +238,7 @@ class Net:
         if source.place is None and source.make is not None and not source.pending:
             before = [value.source for value in self.inputs(operator) if isinstance(value, Tensor)]
             source.pending = 1 + max([given.pending for given in before if given.place is None], default=0)
+            source.rank = self.rank
             if source.pending > MOST_PENDING:
                 self.place(source)
 
@@ -253,10 +260,28 @@ class Net:
     def add(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source | None:
         """Adds a layer; None if it is not valid, or its input is not known."""
         places = [self.place(source) for source in inputs]
-        place = self.builder.add(kind, places, name, **keys)
+        rank = self._rank_of(name)
+        key = KINDS[kind].keys.get("in_place")
+        if key is not None and name in self.ranks_of:
+            in_place = self.net.operators[rank].attributes.get("in_place")
+            if in_place not in (None, key.default is None or key.default):
+                keys["in_place"] = in_place
+        place = self.builder.add(kind, places, name or self._name_in_module(kind), **keys)
         if place is not None:
-            self.ranks[place] = self.rank_of.get(name, self.rank) if name is not None else self.rank
+            self.ranks[place] = rank
         return None if place is None else Source(self.builder.volume(place), place)
+
+    def _name_in_module(self, kind: str) -> str | None:
+        """The name of a layer that the source has no operator for, in the module that runs; None outside of modules."""
+        operators = self.net.operators
+        operator = operators[self.rank] if self.rank < len(operators) else None
+        module = operator.name.rpartition(".")[0] if operator is not None and operator.scope else ""
+        return f"{module}.{kind}" if module else None
+
+    def _rank_of(self, name: str | None) -> int:
+        """The position in the file of the operator of a layer: the last one of that name that was converted."""
+        ranks = self.ranks_of.get(name or "")
+        return ranks[max(0, bisect_right(ranks, self.rank) - 1)] if ranks else self.rank
 
     def added(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source:
         """Adds a layer; raises Unknown if it is not valid, or its input is not known."""
@@ -353,6 +378,24 @@ class Net:
             raise Unknown
         self._moved[id(source), target] = source, result
         return result
+
+    def settled(self, tensor: Tensor) -> Tensor:
+        """A tensor whose order SHUFFLE, WINDOW or UNWINDOW gives, as the output of that layer; others as they are."""
+        rank = tensor.rank
+        is_map = rank == len(tensor.source.volume) + 1 and len(tensor.axes[1]) == 2
+        for groups in [[*[[side] for side in range(2, rank)], [1]]] if is_map else [[[0], [1], [2]], [[1], [2], [3]]]:
+            first = groups[0][0]
+            if rank != max(map(max, groups)) + 1 or bool(first) == any(atom.side != BATCH for atom in tensor.axes[0]):
+                continue
+            try:
+                _, target = self._parts_and_target(tensor, groups)
+            except Unsupported:
+                continue
+            volume = tensor.source.volume
+            found = moves(volume, target) if covers(volume, target) else None
+            if found is not None and [move.kind for move in found] in (["shuffle"], ["window"], ["unwindow"]):
+                return self.rearranged(tensor, groups)
+        return tensor
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
         """The tensor, batch x channels x sides, as a view of a volume with this depth and these sides.

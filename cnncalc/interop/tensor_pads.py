@@ -98,7 +98,10 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
     if not min(sizes):
         raise Unsupported(EMPTY)
     source = _pad_layer(net, operator, x.source, Volume(*sizes), sides, channels, mode, value)
-    if not any(channels) and min(sides) >= 0:
+    runs_alone = operator.attributes.get("runs_alone")
+    if runs_alone is False:
+        runs_alone = net.readers.get(operator.outputs[0], 0) > 1
+    if not any(channels) and min(sides) >= 0 and not runs_alone:
         source.padded = Padded(net.maps(x.source, x), tuple(sides), mode, value)
     axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
     for side, group in enumerate(groups):

@@ -271,6 +271,8 @@ def affine(p: Place) -> Code:
         return numbers if p.flat[0] else f"{numbers}.view(-1, {', '.join(['1'] * p.sides)})"
 
     factor, shift = p.layer.factor, p.layer.shift
+    if p.layer.subtracts:
+        return Code(None, f"{text(shift)} - {{0}}")
     product = "{0}" if factor == 1 and shift != 0 else f"{{0}} * {text(factor)}"
     return Code(None, product if shift == 0 else f"{product} + {text(shift)}")
 

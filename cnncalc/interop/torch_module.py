@@ -123,6 +123,8 @@ class Translator:
         """The name of the value of each node of the graph."""
         self._several: dict[Any, list[str]] = {}
         self._number = 0
+        self._call_numbers: dict[tuple[str, str], dict[str, int]] = {}
+        """The calls of a module within one call of the module around it, numbered from 1."""
 
     def net(self) -> OperatorNet:
         """The whole net."""
@@ -248,21 +250,43 @@ class Translator:
         while names and not names[-1]:
             names.pop()
         given = {key: tuple(value) if isinstance(value, list) else value for key, value in attributes.items()}
-        scope = module_path(node)
-        self.operators.append(Operator(self._label(node, scope), type, tuple(names), outputs, given, scope))
+        self.operators.append(Operator(self._label(node), type, tuple(names), outputs, given, module_path(node)))
 
     def _name_of(self, value: Any) -> str:
         if value is None:
             return ""
         return value if isinstance(value, str) else self._values[value]
 
-    def _label(self, node: Any, scope: tuple[str, ...]) -> str:
+    def _label(self, node: Any) -> str:
         """The name of an operator: the path of its module, with the operator appended if the module has submodules."""
-        path = scope[-1] if scope else ""
-        if path and not any(True for _ in self.module.get_submodule(path).children()):
+        path = self.path_of_call(node)
+        if path and not self._has_submodules(module_path(node)[-1]):
             return path
         word = operator_name(node.target).rstrip("_").lstrip("_")
         return f"{path}.{word}" if path else word
+
+    def path_of_call(self, node: Any, last: str | None = None) -> str:
+        """The path of the module ``last`` that contains a node; by default the innermost one.
+
+        A module with submodules that is called again in one call of the module around it has the number of its call
+        appended: ``trunk_2``.
+        """
+        found, before, around = "", "", ""
+        for call, (path, _) in (node.meta.get("nn_module_stack") or {}).items():
+            if not path:
+                continue
+            found += ("." if found else "") + path[len(before) + 1 if before else 0 :]
+            if self._has_submodules(path):
+                calls = self._call_numbers.setdefault((around, path), {})
+                number = calls.setdefault(call, 1 + len(calls))
+                found += f"_{number}" * (number > 1)
+            before, around = path, call
+            if path == last:
+                break
+        return found
+
+    def _has_submodules(self, path: str) -> bool:
+        return any(True for _ in self.module.get_submodule(path).children())
 
     def same(self, node: Any, source: Any) -> None:
         """Makes the value of a node that of another one."""
@@ -301,7 +325,8 @@ class Translator:
         self.sizes[output.name] = self.shape(output)
         names = (*(self._values[value] for value in activations), *held)
         kind = type(self.module.get_submodule(path)).__name__
-        self.operators.append(Operator(path, kind, names, (output.name,), attributes, module_path(output)))
+        name = self.path_of_call(output, path)
+        self.operators.append(Operator(name, kind, names, (output.name,), attributes, module_path(output)))
 
     def unknown(self, node: Any) -> None:
         """Adds an operator without a translation under its PyTorch name."""
@@ -347,13 +372,13 @@ class WholeModules:
         self.last: dict[Any, tuple[str, list[Any]]] = {}
         """The path and all nodes of each such module, by its last node."""
         self.inside: set[Any] = set()
-        calls: dict[str, list[Any]] = {}
+        calls: dict[tuple[str, str], list[Any]] = {}
         for node in nodes:
-            paths = module_path(node)
-            path = next((path for path in paths if self._is_whole(path)), None)
-            if path is not None:
-                calls.setdefault(path, []).append(node)
-        for path, members in calls.items():
+            stack = (node.meta.get("nn_module_stack") or {}).items()
+            found = next(((path, call) for call, (path, _) in stack if path and self._is_whole(path)), None)
+            if found is not None:
+                calls.setdefault(found, []).append(node)
+        for (path, _), members in calls.items():
             if self._outputs(members, set(members)):
                 self.inside.update(members)
                 self.last[members[-1]] = (path, members)

@@ -151,7 +151,8 @@ def binary(type: str) -> Translate:
         if more.get("rounding_mode") is not None or (alpha != 1 and t.is_value(other)):
             t.unknown(node)
             return
-        t.add(type, node, (x, other if t.is_value(other) else t.number(other * alpha)))
+        operand = other if t.is_value(other) else t.number(other * alpha)
+        t.add(type, node, (x, operand), in_place=t.is_in_place(node))
 
     return translate
 
@@ -175,10 +176,20 @@ def max_pool(
     """aten.max_pool1d, 2d, 3d, also with indices."""
     sides = len(t.shape(x)) - 2
     sizes = _each(kernel, sides)
-    t.add(
-        "MaxPool", node, (x,), kernel_shape=sizes, strides=_each(stride, sides) if stride else sizes,
-        pads=_each(padding, sides) * 2, dilations=_each(dilation, sides), ceil_mode=int(ceil_mode),
-    )  # fmt: skip
+    windows = {
+        "kernel_shape": sizes, "strides": _each(stride, sides) if stride else sizes, "pads": _each(padding, sides) * 2,
+        "dilations": _each(dilation, sides), "ceil_mode": int(ceil_mode),
+    }  # fmt: skip
+    if isinstance(node.meta["val"], (list, tuple)):
+        t.add_several("MaxPool", node, (x,), t.shapes(node), **windows)
+    else:
+        t.add("MaxPool", node, (x,), **windows)
+
+
+def max_unpool(t: Translator, node: Any, x: Any, indices: Any, *_: Any) -> None:
+    """aten.max_unpool2d, 3d; the result has the size of the node's value, so the windows do not matter."""
+    shape = t.shape(node)
+    t.add("MaxUnpool", node, (x, indices, t.integers(shape)), kernel_shape=[1] * (len(shape) - 2))
 
 
 def avg_pool(
@@ -380,7 +391,10 @@ def channel_shuffle(t: Translator, node: Any, x: Any, groups: int) -> None:
 
 
 def pad(mode: str = "constant") -> Translate:
-    """aten.pad, constant_pad_nd, reflection_pad, replication_pad; ``pads`` are pairs, the last axis first."""
+    """aten.pad, constant_pad_nd, reflection_pad, replication_pad; ``pads`` are pairs, the last axis first.
+
+    A convolution does not pad by other numbers at the ends than at the beginnings itself, so that is one layer with it.
+    """
 
     def translate(t: Translator, node: Any, x: Any, pads: Sequence[int], *arguments: Any, **more: Any) -> None:
         words = [argument for argument in arguments if isinstance(argument, str)]
@@ -391,7 +405,7 @@ def pad(mode: str = "constant") -> Translate:
         for place in range(len(pads) // 2):
             begins[rank - 1 - place], ends[rank - 1 - place] = pads[2 * place], pads[2 * place + 1]
         inputs = (x, t.integers(begins + ends), t.number(values[0] if values else 0))
-        t.add("Pad", node, inputs, mode=how)
+        t.add("Pad", node, inputs, mode=how, runs_alone=begins == ends)
 
     return translate
 
@@ -489,6 +503,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "bmm": simple("MatMul"),
     "mm": simple("MatMul"),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), max_pool),
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), max_unpool),
     **dict.fromkeys(("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), avg_pool),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), adaptive("Average")),

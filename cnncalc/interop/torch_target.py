@@ -19,7 +19,6 @@ from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
-    from cnncalc.interop.operators import OperatorNet
     from cnncalc.language.settings import Settings
 
 DEFAULT_INPUT = Volume(224, 224, 3)
@@ -47,29 +46,18 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
     inputs = _inputs(module, settings)
     net = operators_of(module, inputs, name)
     graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
-    graph = _as_trained(graph, net, module)
+    graph = _as_trained(graph, module)
     if settings.input is None and not settings.inputs:
         graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
     return graph
 
 
-def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
-    """The graph with ``in_place`` and ``trainable`` of its layers as in the module."""
-    placed: dict[str, set[bool]] = {}
-    for operator in net.operators:
-        if "in_place" in operator.attributes:
-            placed.setdefault(valid_name(operator.name), set()).add(operator.attributes["in_place"])
+def _as_trained(graph: Graph, module: Any) -> Graph:
+    """The graph with ``trainable`` of its layers as in the module."""
     modules = {valid_name(name): each for name, each in module.named_modules() if name}
     nodes = []
     for node in graph.nodes:
         layer = node.layer
-        name = node.name if node.name in placed else node.name.rpartition("_")[0]
-        choices = placed.get(name, set())
-        if isinstance(layer, Layer) and "in_place" in layer.keys and len(choices) == 1:
-            (in_place,) = choices
-            default = layer.keys["in_place"].default
-            if in_place != (default is None or default):
-                node = node._replace(layer=layer.with_keys(in_place=in_place))
         parameters = [*modules[node.name].parameters()] if node.name in modules else []
         is_frozen = bool(parameters) and not any(each.requires_grad for each in parameters)
         if is_frozen and isinstance(layer, Layer) and layer.learns:

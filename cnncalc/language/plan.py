@@ -169,12 +169,25 @@ class Planner:
                 near, hint = meant
             elif (sizes := re.fullmatch("(.*?[^0-9x])([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
                 hint = _listed_sizes(sizes[1], sizes[2], syntax.first)
+            elif (written := self._with_variable(word)) is not None:
+                hint = f"with a variable it is written {written}"
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
                 near = self.problems.near(stem or word, known) or self.problems.near(word, known)
         if not near and not hint and re.fullmatch(r"[NMK]|[a-z]", word):
             hint = "a variable follows '-', '/', '*' or '?', or is an argument"
         self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
+
+    def _with_variable(self, word: str) -> str | None:
+        """How a word that ends with a name, such as ``CONVk``, is written if the name is a variable: ``CONV{k}``."""
+        stem = word.rstrip("abcdefghijklmnopqrstuvwxyz_")
+        name, kind = word[len(stem) :], KINDS.get(stem.lower())
+        if not name:
+            return None
+        block = self.blocks.get(stem)
+        if any(each.name == "kernel" for each in block.parameters) if block else kind is not None and kind.first:
+            return f"{stem}{{{name}}}"
+        return f"{stem}-{name}" if not block and kind is not None and kind.dash else None
 
     def _check_from(self, plan: Plan) -> None:
         syntax = plan.syntax

@@ -275,6 +275,11 @@ class AffineMap(Layer):
                 raise ShapeError(message, code="wrong-depth", key=name, hint=hint)
         return x
 
+    @property
+    def subtracts(self) -> bool:
+        """Whether it is a number minus its input, which is one operation in PyTorch."""
+        return self.factor == -1 and not isinstance(self.shift, tuple) and self.shift != 0
+
     def _array(self, xp: Any, value: float | tuple[float, ...], maps: Any) -> Any:
         """A constant as an array that is broadcast over maps (batch x depth x sides)."""
         return by_channel(xp.array(value, maps.dtype), maps) if isinstance(value, tuple) else maps.dtype.type(value)
@@ -288,6 +293,8 @@ class AffineMap(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
         depth = builder.output.depth
+        if self.subtracts:
+            return builder.minus_from_number(x)
         if isinstance(self.factor, tuple):
             x = builder.times_constant(x, builder.constant(x, depth))
         elif self.factor != 1 or self.shift == 0:

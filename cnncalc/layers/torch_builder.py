@@ -231,6 +231,9 @@ class TorchBuilder(Protocol):
     def plus_number(self, value: int) -> int:
         """Value plus a Python number."""
 
+    def minus_from_number(self, value: int) -> int:
+        """A Python number minus a value."""
+
     def times_constant(self, value: int, constant: int, *, in_place: bool = False) -> int:
         """Value times a tensor that gets no gradient."""
 

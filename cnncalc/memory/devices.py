@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MIB = 1024**2
+ADDED = re.compile("nvidia|geforce|tesla|quadro|gpu|pcie|sxm[0-9]?|hbm[0-9]e?")
+"""Words of the names of devices that do not tell two of them apart."""
 
 
 class Device(NamedTuple):
@@ -69,23 +72,43 @@ def read_memory(text: str) -> tuple[int, Device | None]:
             return parse_size(text), None
         except ValueProblem as problem:
             meant = [device for bare, device in known.items() if bare.endswith(wanted)]
-            if problem.code != "no-unit" or not meant:
+            if problem.code == "no-unit" and meant:
+                hint = f"{problem.hint}; or {_named(meant)}"
+                raise ValueProblem(problem.message, code=problem.code, hint=hint) from None
+            if problem.code != "unknown-unit" or not (meant or _of_model(wanted, known)):
                 raise
-            raise ValueProblem(problem.message, code=problem.code, hint=f"{problem.hint}; or {_named(meant)}") from None
-    if wanted in known:
-        return known[wanted].memory, known[wanted]
+    found = known.get(wanted) or _with_its_size(wanted, known)
+    if found is not None:
+        return found.memory, found
     meant = [device for bare, device in known.items() if wanted and wanted in bare]
     if meant:
         raise ValueProblem(f"'{text}' may be {_named(meant)}", code="unknown-device", hint=f"--memory {meant[0].name}")
     raise _unknown(text, known)
 
 
+def _of_model(wanted: str, known: Mapping[str, Device]) -> list[Device]:
+    """The devices with the number of the model with which a name begins: ``4070super`` -> rtx-4070, rtx-4070-ti."""
+    number = re.match("[0-9]{3,4}(?![0-9])", wanted)
+    return [device for bare, device in known.items() if number is not None and number[0] in bare]
+
+
+def _with_its_size(wanted: str, known: Mapping[str, Device]) -> Device | None:
+    """The device of a name that is followed by the memory of the device, in GiB or GB: ``h10080gb``."""
+    for bare, device in known.items():
+        size = wanted.removeprefix(bare)
+        gib, gb = device.memory / 1024**3, device.memory / 1000**3
+        if size != wanted and size in [f"{number}gb" for number in (round(gib), ceil(gib), round(gb))]:
+            return device
+    return None
+
+
 def _unknown(text: str, known: Mapping[str, Device]) -> ValueProblem:
     """The error for a text that names no device, with similar devices and boards; ``known`` are by bare name."""
     from difflib import get_close_matches
 
-    near = get_close_matches(_bare(text), known, n=5, cutoff=0.7)
-    meant = [device for bare, device in known.items() if bare in near]
+    wanted = _bare(text)
+    near = get_close_matches(wanted, known, n=5, cutoff=0.7)
+    meant = _of_model(wanted, known) or [device for bare, device in known.items() if bare in near]
     board, others = boards_like(text)
     likely = [_named(meant)] if meant else []
     likely += [named([board] if board is not None else others)] if board is not None or (others and not meant) else []
@@ -97,7 +120,7 @@ def _unknown(text: str, known: Mapping[str, Device]) -> ValueProblem:
 def _bare(name: str) -> str:
     """A name without the words and signs that people leave out or add: ``NVIDIA GeForce RTX 3090`` -> ``rtx3090``."""
     words = re.findall("[a-z0-9.]+", name.lower())
-    return "".join([word for word in words if word not in ("nvidia", "geforce", "tesla", "quadro")])
+    return "".join([word for word in words if not ADDED.fullmatch(word)])
 
 
 def _named(found: Sequence[Device]) -> str:

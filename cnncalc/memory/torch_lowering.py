@@ -295,6 +295,10 @@ class TorchLowering(TorchLayouts):
         layout = self.with_number(value)
         return self.operation([value, *number], item=self.items[value], layout=layout, gradients=gradients)
 
+    def minus_from_number(self, value: int) -> int:
+        """A Python number minus a value; the number is wrapped inside the kernel."""
+        return self.operation([value], layout=self.with_number(value))
+
     def with_number(self, value: int) -> Layout | None:
         """The layout of a value combined with a Python number, which is an operand except for fake tensors."""
         return None if self.is_fake or self.layouts[value] is None else self.by_channel(value, ())

@@ -256,6 +256,17 @@ def test_the_value_of_the_advice_is_computed(limit: str, advice: str, capsys: py
     assert f"= try: {advice}" in out
 
 
+@pytest.mark.parametrize(
+    "keys", ["standardized=yes", "normed=weight", "normed=spectral", "bias=no", "dilation=2", "pad=0", "pad=same"]
+)
+def test_advice_replaces_a_convolution_with_any_keys(keys: str, capsys: pytest.CaptureFixture[str]) -> None:
+    net = f"INPUT 32x32x8 -> CONV3-64({keys}) -> RELU -> GAP -> FC-10"
+    code, out, err = check(capsys, net, "--no-rules", "--max", "macs=2M")
+
+    assert (code, err) == (1, "")
+    assert "= try: DWCONV3" in out
+
+
 @pytest.mark.slow
 def test_all_named_nets_are_checked_without_numpy() -> None:
     code = (

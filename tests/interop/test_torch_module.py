@@ -368,3 +368,121 @@ def test_a_size_that_the_module_cannot_take(file: Path) -> None:
     problem, hint = done.stderr.splitlines()
     assert problem.startswith("error[wrong-module]: net cannot be run on input=9x9x3: RuntimeError: ")
     assert hint.startswith("  = hint: state the size of its input with --input; ")
+
+
+class Repeated(nn.Module):
+    """Modules that are called again, in a block and alone, and a function of one name in place and not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.trunk = nn.Sequential(nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()), nn.LocalResponseNorm(3))
+        self.act = nn.Sigmoid()
+        self.left, self.right = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Any) -> Any:
+        x = F.leaky_relu(self.stem(x), 0.2)
+        x = F.leaky_relu(self.trunk(x), 0.2, inplace=True)
+        x = self.trunk(x)
+        left = self.act(self.left(x))
+        right = self.act(self.right(x))
+        left += right
+        left *= 1 - right
+        return left - x
+
+
+def test_layers_run_in_the_order_of_the_calls_of_their_modules() -> None:
+    graph = cnncalc.from_torch(Repeated(), (8, 8, 3))
+    assert [(node.name, node.layer.kind) for node in graph.nodes] == [
+        ("x", "input"),
+        ("stem", "conv"),
+        ("leaky_relu", "lrelu"),
+        ("trunk.0.0", "conv"),
+        ("trunk.0.1", "relu"),
+        ("trunk.1", "lrn"),
+        ("leaky_relu_2", "lrelu"),
+        ("trunk_2.0.0", "conv"),
+        ("trunk_2.0.1", "relu"),
+        ("trunk_2.1", "lrn"),
+        ("left", "conv"),
+        ("act", "sigmoid"),
+        ("right", "conv"),
+        ("act_2", "sigmoid"),
+        ("add", "add"),
+        ("rsub", "affine"),
+        ("mul", "mul"),
+        ("sub", "sub"),
+    ]
+    assert [graph.nodes[node.share].name for node in graph.nodes if node.share is not None] == ["trunk.0.0"]
+    layers: dict[str, Any] = {node.name: node.layer for node in graph.nodes}
+    in_place = {name: layer.in_place for name, layer in layers.items() if "in_place" in layer.keys}
+    assert {name for name, placed in in_place.items() if placed is not False} == {"leaky_relu_2", "add", "mul"}
+
+
+class Rearranged(nn.Module):
+    """Channels in another order, windows and a sequence, of which blocks are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.body, self.line = nn.Conv2d(3, 8, 1), nn.Sequential(nn.Conv2d(4, 4, 1)), Line()
+
+    def forward(self, x: Any) -> Any:
+        x = self.stem(x)
+        x = x.view(-1, 2, 4, 8, 12).transpose(1, 2).reshape(-1, 8, 8, 12)
+        left, right = x.chunk(2, 1)
+        x = torch.cat([left, self.body(right)], 1).permute(0, 2, 3, 1)
+        x = x.reshape(-1, 2, 4, 3, 4, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, 8)
+        x = self.line(x)
+        return x.reshape(-1, 2, 3, 4, 4, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 8, 12, 8).permute(0, 3, 1, 2)
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.fc = nn.LayerNorm(8), nn.Linear(16, 16)
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(self.norm(x).transpose(1, 2)).transpose(1, 2)
+
+
+def test_a_layer_that_rearranges_is_where_the_program_copies_or_in_the_module_that_needs_it() -> None:
+    graph = cnncalc.from_torch(Rearranged(), (8, 12, 3))
+    names = [(node.name, node.layer.kind) for node in graph.nodes]
+    assert names[:3] == [("x", "input"), ("stem", "conv"), ("shuffle1", "shuffle")]
+    assert ("window1", "window") in names
+    assert ("line.permute", "permute") in names
+    places = [place for place, (name, _) in enumerate(names) if name.startswith("line.")]
+    assert places == [*range(places[0], places[0] + 3)]
+
+
+def test_pads_by_functions_are_layers_unless_a_convolution_runs_them_alike() -> None:
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = self.a(F.pad(x, (1, 1, 1, 1)))
+            x = self.b(F.pad(x, (1, 0, 1, 0)))
+            x = F.pad(x, (2, 0, 2, 0))
+            return self.c(x) + self.b(x)
+
+    graph = cnncalc.from_torch(Padded(), (9, 8, 3))
+    layers: dict[str, Any] = {node.name: node.layer for node in graph.nodes}
+    pads = {name: layer.pad for name, layer in layers.items() if "pad" in layer.keys}
+    assert pads == {"pad": 1, "a": 0, "b": (1, 1, 0, 0), "pad_2": (2, 2, 0, 0), "c": 0, "b_2": 0}
+
+
+def test_the_places_of_a_max_pool_are_read() -> None:
+    class Unpooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool, self.unpool = nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)
+
+        def forward(self, x: Any) -> Any:
+            y, places = self.pool(x)
+            return self.unpool(torch.tanh(y), places, output_size=x.shape)
+
+    report = cnncalc.analyze(cnncalc.from_torch(Unpooled(), (9, 7, 4)))
+    assert [row.kind for row in report.layers] == ["input", "pool", "tanh", "unpool"]
+    assert report.layers[-1].output == (9, 7, 4)

@@ -817,6 +817,29 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w",
+        "INPUT 8x8x4 -> [CONV{k}-w -> POOL{k} -> FC-w]*[3x5] as k, w",
+        """
+<text>:1:17: error[unknown-layer]: no layer kind or block 'CONVk'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                 ^^^^^^^
+  = hint: with a variable it is written CONV{k}
+
+<text>:1:28: error[unknown-layer]: no layer kind or block 'POOLk'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                            ^^^^^
+  = hint: with a variable it is written POOL{k}
+
+<text>:1:37: error[unknown-layer]: no layer kind or block 'FCw'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                                     ^^^
+  = hint: with a variable it is written FC-w
+""",
+    ),
+    (
         "INPUT 8x8x4 -> N -> RELU",
         "INPUT 8x8x4 -> CONV-n*[4] as n -> RELU",
         """

@@ -33,6 +33,19 @@ def test_a_name_is_found_in_any_spelling(spelling: str) -> None:
     assert read_memory(spelling) == (24_576 * MIB, devices()["rtx-3090"])
 
 
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("NVIDIA H100 80GB HBM3", "h100"), ("H100 PCIe", "h100"), ("a100-sxm4-80gb", "a100-80gb"),
+        ("h100 nvl", "h100-nvl"), ("Tesla V100-SXM2-16GB", "v100-16gb"), ("t4 16gb", "t4"),
+        ("RTX 3090 24GB", "rtx-3090"), ("h200 141gb", "h200"), ("Quadro RTX 8000", "quadro-rtx-8000"),
+        ("rtx8000", "quadro-rtx-8000"), ("TITAN X (Pascal)", "titan-x-pascal"),
+    ],
+)  # fmt: skip
+def test_a_name_is_found_with_its_form_and_its_memory(spelling: str, name: str) -> None:
+    assert read_memory(spelling) == (devices()[name].memory, devices()[name])
+
+
 @pytest.mark.parametrize("name", list(devices()))
 def test_every_name_is_found_as_it_is_listed(name: str) -> None:
     found = read_memory(name)
@@ -45,7 +58,12 @@ def test_every_name_is_found_as_it_is_listed(name: str) -> None:
         ("a100", "'a100' may be a100-40gb (40.00 GiB) or a100-80gb (80.00 GiB)"),
         ("Tesla V100", "'Tesla V100' may be v100-16gb (16.00 GiB) or v100-32gb (32.00 GiB)"),
         ("rtx 407", "'rtx 407' may be rtx-4070 (11.99 GiB) or rtx-4070-ti (11.99 GiB)"),
-        ("rtx-3o90", "no device or size 'rtx-3o90'; did you mean rtx-3070 (8.000 GiB), "),
+        ("rtx-3o90", "no device or size 'rtx-3o90'; did you mean rtx-3080 (10.00 GiB), "),
+        ("1080ti", "'1080ti' may be gtx-1080-ti (11.00 GiB)"),
+        ("3090 ti", "'3090 ti' may be rtx-3090-ti (23.99 GiB)"),
+        ("4070 super", "no device or size '4070 super'; did you mean rtx-4070 (11.99 GiB) or rtx-4070-ti (11.99 GiB)?"),
+        ("rtx 3080 12gb", "no device or size 'rtx 3080 12gb'; did you mean rtx-3080 (10.00 GiB)?"),
+        ("8gigs", "no unit 'gigs' for bytes"),
         ("abacus", "no device or size 'abacus'"),
         ("", "no device or size ''"),
         ("-", "no device or size '-'"),

@@ -333,6 +333,8 @@ def _constants(factor: Any, shift: Any) -> Callable[[Any], Any]:
         def made(value: Any) -> Any:
             return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
 
+        if factor == -1 and shift != 0 and not isinstance(shift, tuple):
+            return shift - x
         if factor != 1 or shift == 0:
             x = x * made(factor)
         return x if shift == 0 else x + made(shift)
