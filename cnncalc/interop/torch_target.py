@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.interop.builder import valid_name
 from cnncalc.interop.other_files import TO_KERAS
 from cnncalc.interop.python_code import failure_of, object_named, running_code
 from cnncalc.interop.torch_module import imported_torch, operators_of
@@ -44,6 +45,9 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
     inputs = _inputs(module, settings)
     net = operators_of(module, inputs, name)
     graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
+    no_forward = imported_torch().nn.Module.forward  # that of ModuleList, ModuleDict and modules that only hold others
+    paths = [valid_name(path) for path, each in module.named_modules() if path and type(each).forward is no_forward]
+    graph = graph._replace(containers=frozenset(paths))
     if settings.input is None and not settings.inputs:
         graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
     return graph

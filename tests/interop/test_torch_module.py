@@ -524,3 +524,23 @@ def test_the_places_of_a_max_pool_are_read() -> None:
     report = cnncalc.analyze(cnncalc.from_torch(Unpooled(), (9, 7, 4)))
     assert [row.kind for row in report.layers] == ["input", "pool", "tanh", "unpool"]
     assert report.layers[-1].output == (9, 7, 4)
+
+
+def test_a_list_of_modules_is_no_call_that_holds_its_input() -> None:
+    class Listed(nn.Module):
+        def __init__(self, kind: Any) -> None:
+            super().__init__()
+            self.stem, self.blocks = nn.Conv2d(3, 16, 1), kind([nn.Sequential(nn.Conv2d(16, 16, 1)) for _ in range(3)])
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    def inference(module: Any) -> int:
+        graph = cnncalc.from_torch(module, (10, 10, 3))
+        return cnncalc.account_memory(graph, profile="torch-cpu").inference.peak_bytes
+
+    called = inference(nn.Sequential(nn.Conv2d(3, 16, 1), Listed(lambda blocks: nn.Sequential(*blocks)).blocks))
+    assert called - inference(Listed(nn.ModuleList)) == 10 * 10 * 16 * 4
