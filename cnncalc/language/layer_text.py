@@ -99,7 +99,7 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
         value = rest.pop(key) if key in rest else getattr(layer, item.attribute)
         if value is None:
             continue
-        is_always = place == "first" or (place == "dash" and key in kind.sizes)
+        is_always = place == "first" or key in kind.sizes
         default = None if is_always or item.default is None else item.reader.write(item.default)
         value = item.reader.write(value) if isinstance(value, tuple) else value
         is_length = isinstance(value, list) and len(value) == 1  # its number alone would stand for equal sides

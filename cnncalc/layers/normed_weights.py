@@ -14,13 +14,7 @@ def lower_standardized(builder: TorchBuilder, weights: int, filters: int) -> int
     parameter = builder.own_parameters[0]
     extras = (Extra("mean", Size(filters), STATISTIC, "always"), Extra("inverse", Size(filters), STATISTIC, "always"))
     return builder.operation(
-        (),
-        Size(weights),
-        item=builder.parameter_item,
-        extras=extras,
-        gradients=(),
-        parameters=(parameter,),
-        saves_parameter=True,
+        (), Size(weights), item=builder.parameter_item, extras=extras, gradients=(), parameters=(parameter,)
     )
 
 
@@ -33,7 +27,6 @@ def lower_weight_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
         extras=(Extra("norms", Size(filters), max(4, builder.parameter_item), "always"),),
         gradients=(),
         parameters=builder.own_parameters[:2],
-        saves_parameter=True,
     )
 
 
@@ -57,7 +50,6 @@ def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> in
         item=item,
         keeps=(0,),
         parameters=builder.own_parameters[:1],
-        saves_parameter=True,
         backward_scratch=(whole, whole, whole, Size(-item)),
     )
     for held in (left, right, gain):

@@ -29,6 +29,12 @@ def test_an_activation_function_overwrites_the_convolution_before_it() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU -> CONV3-4 -> TANH") == ["relu1", "tanh1"]
 
 
+def test_an_output_that_no_gradient_reaches_may_be_overwritten() -> None:
+    """The statistics of BN are no parameters, so backward needs no output of SIGMOID."""
+    assert in_place("INPUT 8x9x3 -> BN -> SIGMOID -> RELU -> FC-2") == ["sigmoid1"]
+    assert in_place("INPUT 8x9x3 -> BN(scale=no, shift=no) -> SIGMOID -> RELU -> FC-2") == ["sigmoid1", "relu1"]
+
+
 def test_in_place_no_disables_it() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU(in_place=no)") == []
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU(in_place=yes)") == ["relu1"]

@@ -95,6 +95,7 @@ def test_make_divisible_agrees_with_that_of_the_mobilenets(base: int, hundredths
         ("make_divisible(3)", "8"),
         ("make_divisible(33.6, 8)", "32"),
         ("make_divisible(35, d=4)", "36"),
+        ("make_divisible(10, 9)", "9"),  # 0.9 of 10 is not below 0.9 of 10
     ],
 )
 def test_values(text: str, expected: str) -> None:

@@ -130,6 +130,27 @@ def test_a_pattern_with_a_fork_that_yaml_cannot_read_is_put_into_quotes() -> Non
     assert problems(text.replace(quoted.strip('"'), quoted)) == ()
 
 
+@pytest.mark.parametrize(
+    ("size", "hint"),
+    [("784", "write 1x784 or 28x28x1"), ("4", "write 1x4 or 2x2x1"), ("1", "write 1x1"), ("5", "write 1x5")],
+)
+def test_a_number_in_place_of_a_size_may_be_a_square_image(size: str, hint: str) -> None:
+    (problem,) = problems(f"INPUT {size} -> FC-2")
+    assert problem.hint == hint
+    for each in hint.removeprefix("write ").split(" or "):
+        assert problems(f"INPUT {each} -> FC-2") == ()
+
+
+def test_the_smallest_input_is_a_hint_beside_other_problems_that_it_solves() -> None:
+    net = "INPUT {}x{}x3 -> [CONV9-4(pad=0) -> GAP | CROP9 -> GAP] -> CONCAT -> FC-2"
+    found = problems(net.format(8, 8))
+    assert [(problem.code, problem.hint) for problem in found] == [
+        ("window-too-large", "the smallest square input that works is 9x9x3"),
+        ("crop-too-large", None),
+    ]
+    assert problems(net.format(9, 9)) == ()
+
+
 def test_a_hint_repeats_no_long_pattern() -> None:
     (problem,) = problems(f"input: 8x8x3\nlayers: [{'CONV3-4 | ' * 20} CONV1-4] -> ADD\n")
     assert problem.hint == "YAML reads '[' as a list; put the pattern into quotes, or write it as a block with '|'"

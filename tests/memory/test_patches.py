@@ -90,6 +90,7 @@ def test_mobilenet_v2_in_patches_of_mcunet_v2() -> None:
         "INPUT 3x3x3 -> CONV3-4 -> FC-2",  # a smaller plane than the grid
         "INPUT 8x8x3",
         "INPUT 16x16x3 -> GAP -> FC-2",
+        "INPUT 16x16000x3 -> CONV3-8/2 -> CONV3-8/2 -> GAP -> FC-2",
         "INPUT 1000000x1000000x3 -> RESIZE(factor=0.3) -> CONV3-2 -> GAP -> FC-2",  # sides of more than 10,000
     ],
 )
@@ -128,6 +129,13 @@ def wider(text: str) -> dict[str, PlanAdvice]:
     report = analyze(text)
     advice = plan_advice(report, plan(report, dtype="int8", order="best"))
     return {each.what: each for each in advice if "instead of" in each.what}
+
+
+def test_only_convolutions_have_a_narrower_width() -> None:
+    net = "INPUT 16x16x3 -> {} -> CONV3-8/4 -> FC-2"
+    assert list(wider(net.format("CONV3-32"))) == ["24 filters instead of 32 in conv1"]
+    for layer in ("DECONV2-32", "LOCAL3-32", "[CONV3-16 | CONV1-16] -> CONCAT"):
+        assert not [what for what in wider(net.format(layer)) if "instead of 32" in what]
 
 
 def test_a_narrower_width_is_planned_again() -> None:

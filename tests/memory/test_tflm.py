@@ -15,7 +15,7 @@ from cnncalc.errors import DesignError
 from cnncalc.interop.exporters import export
 from cnncalc.language.settings import Settings
 from cnncalc.memory.cmsis import CMSIS_KERNELS
-from cnncalc.memory.micro import micro_report
+from cnncalc.memory.micro import flash_of, micro_report, net_on_chip
 from cnncalc.memory.tflm import KERNELS, Kernel, TflmArena, struct
 from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
 from tests.memory import measure_sizes
@@ -75,6 +75,16 @@ def test_the_size_of_the_flash_is_that_of_the_file() -> None:
         assert flash.weights + flash.biases <= flash.bytes
         totals = report.totals
         assert flash.weights >= totals.weights - sum(row.weights for row in report.layers if row.kind == "bn")
+
+
+def test_quantization_takes_no_more_of_the_flash_than_is_left() -> None:
+    """Tensors of a file may have the same scales: 13 of them, and 644 bytes of weights and biases in 744."""
+    net = net_on_chip(analyze("INPUT 8x8x3 -> CONV3-4 -> RELU -> FC-2"))
+    tensors = tuple([tensor._replace(buffer=number) for number, tensor in enumerate(net.tensors, 1)])
+    weights, biases = 3 * 3 * 3 * 4 + 8 * 8 * 4 * 2, 4 * (4 + 2)
+
+    assert flash_of(net._replace(tensors=tensors, file_bytes=744)) == (weights, biases, 744 - weights - biases, 0)
+    assert flash_of(net._replace(tensors=tensors, file_bytes=844))[2:] == (12 * 13, 844 - weights - biases - 12 * 13)
 
 
 @pytest.mark.parametrize(
