@@ -206,16 +206,25 @@ OTHER_NAMES = {
     "training": ("timeline",),
     "volumes": ("shapes",),
     "graph": ("dag", "network"),
+    "macs": ("mac", "madds", "multadds", "mult_adds"),
+    "flops": ("ops", "gflops"),
+    "training_memory": ("memory", "vram", "mem", "training"),
+    "parameter_memory": ("size", "model_size", "weights_memory"),
+    "receptive_field": ("rf", "field"),
+    "batch": ("bs", "batch_size"),
     "serial": ("sequential", "sync"),
     "processes": ("multiprocessing",),
 }
-"""Words of options, with what people call them elsewhere."""
+"""Words of options, budgets and columns, with what people call them elsewhere."""
+
+LEAST_START = 3
+"""The fewest letters that a word has for which a known word that begins with it is suggested."""
 
 
 def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
     """The known word that is meant by ``word`` (:data:`OTHER_NAMES`), else the most similar one.
 
-    None if none is at least as similar as ``least``.
+    If none is at least as similar as ``least``, the shortest that begins with it; None if none does.
     """
     from difflib import SequenceMatcher
     from itertools import islice
@@ -247,6 +256,8 @@ def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | No
         ratio = matcher.ratio()
         if ratio > best or (ratio == best and key > found):
             best, found = ratio, key
+    if not found and len(word) >= LEAST_START:  # vit: vit-b-16
+        found = min([key for key in candidates if key.startswith(word.casefold())], key=len, default="")
     return candidates[found] if found else None
 
 

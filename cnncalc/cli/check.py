@@ -201,8 +201,13 @@ COMMAND = Command(
         LOWER_LIMITS,
         Option("--base", "base", "Compare with a revision of the git repository: origin/main, HEAD~1.", "REV"),
         Option("--baseline", "baseline", "Compare with values that --record has written.", "FILE"),
-        Option("--record", "record", "Write the current values, for --baseline; none that lets more pass.", "FILE"),
-        switch("--accept", "With --record: also values that let more pass."),
+        Option(
+            "--record",
+            "record",
+            "Write the current values for --baseline, without those that would let more pass.",
+            "FILE",
+        ),
+        switch("--accept", "With --record: also those that would let more pass."),
         switch("--rules", "Apply the design rules, as warnings (default: yes)."),
         Option(
             "--select", "select", "Apply only these design rules; repeatable.", "CODE,...", repeated=True, gather=_words

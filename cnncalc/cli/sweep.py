@@ -289,7 +289,7 @@ COMMAND = Command(
     (
         Option("--vary", "vary", "Values of a variable, batch, input, filters, hidden or classes; repeatable.", "RANGE",
                repeated=True),
-        Option("--from", "listed", "A CSV file with the points instead, whose first line names what varies.", "FILE"),
+        Option("--from", "listed", "Take the points from a CSV file, whose first line names what varies.", "FILE"),
         Option("--where", "where", "Only points for which this holds, as in \"w <= 4*n\"; repeatable.", "EXPRESSION",
                repeated=True),
         Option("--sample", "sample", "Only so many points, drawn at random.", "N", whole_number),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
-from cnncalc.drawings.palette import FONTS, PATTERNS, style_sheet
+from cnncalc.drawings.palette import FAMILIES, FONTS, PATTERNS, style_sheet
 from cnncalc.records import NamedTuple
 from cnncalc.source import RIGHT_TO_LEFT, visible
 
@@ -202,7 +202,7 @@ class Canvas:
             wide = 18 + self.room(words)
             if x > self.left and x + wide > self.right:
                 x, y = self.left, y + 17
-            self.rect(x, y - 9, 11, 11, name)
+            self.rect(x, y - 9, 11, 11, f"{name} bars" if name in FAMILIES else name)
             self.fitted(x + 16, y, words, self.right - x - 16)
             x += wide + 16
         self.y = y + 4

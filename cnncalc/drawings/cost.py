@@ -191,10 +191,15 @@ def _draw_outlines(
     return boxes
 
 
+TICK_GAP = 13.0
+"""The least distance of the texts of two ticks."""
+
+
 def _draw_shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: float) -> None:
-    """Draws ticks at round shares of the total, at the right."""
-    highest = min(100.0, chart.highest / chart.total * 100)
-    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100) if highest / step <= 5 or step == 100)
+    """Draws ticks at round shares of the total, at the right; where there is room for one only, that of 100 %."""
+    highest, pixels = min(100.0, chart.highest / chart.total * 100), chart.total * scale / 100
+    steps = [step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50) if step * pixels >= TICK_GAP]
+    step = next((step for step in steps if highest / step <= 5), 100)
     count = int(highest / step * (1 + 1e-9))
     for i in range(1, count + 1):
         y = base - i * step / 100 * chart.total * scale

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.drawings.canvas import Canvas, number, shown
-from cnncalc.drawings.graph_layout import BAND, CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
+from cnncalc.drawings.graph_layout import BAND, CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, end_of, page_of
 from cnncalc.drawings.layout import LABEL_SIZE, reach_of
 from cnncalc.drawings.metrics import cut
 from cnncalc.drawings.palette import legend_of
@@ -137,8 +137,8 @@ class _Drawing:
             self.arrows.curved((y1, x1), (y2, x2), (y + turn + STEM, y + over), mark)
             return
         box = piece.boxes[route.target]
-        nodes = max([places[index][0] + other.wide / 2 for index, other in piece.boxes.items()])
-        channel = nodes + 6 + CHANNEL * route.level
+        ends = [places[index][0] + end_of(other) for index, other in piece.boxes.items()]
+        channel = max(ends) + 6 + CHANNEL * route.level
         turn, back = y1 + STEM + ROUND / 2, y2 - 2 * ROUND
         x2 += min(14.0, box.wide / 2 - 3)
         points = [(x1, y1), (x1, turn), (channel, turn), (channel, back), (x2, back), (x2, y2 - TIP)]

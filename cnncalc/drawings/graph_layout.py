@@ -93,9 +93,13 @@ def _piece(detail: Detail, cell: Cell, room: float) -> CellLayout:
         boxes[index] = Box(part, lines_of(part), min(widths[index], end - start), NODE)
         places[index] = ranks[routing.ranks[index]][0], (start + end) / 2
     half = max([tracks[-1][1] if tracks else 0.0, widths[last] / 2])
-    volume = 8 + max([width_of(detail.parts[index].rows[-1].output.size, LABEL_SIZE) for index in cell])
-    ends = [middle + volume for _, middle in places.values()]
-    return CellLayout(cell, routing, boxes, places, ranks, (half, max(half + side, *ends)))
+    right = max([half, *[middle + end_of(boxes[index]) for index, (_, middle) in places.items()]])
+    return CellLayout(cell, routing, boxes, places, ranks, (half, right + side))
+
+
+def end_of(box: Box) -> float:
+    """How far a node and the volume below it reach to the right of its middle."""
+    return max(box.wide / 2, 8 + width_of(box.part.rows[-1].output.size, LABEL_SIZE))
 
 
 def _node_width(part: Part, most: float) -> float:

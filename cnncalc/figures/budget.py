@@ -138,7 +138,13 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
                     problems.append(Problem("repeated-key", message, key_span))
                     continue
             elif not sign or word in BOUNDS:
-                message = f"expected an option after the limit, as in {key}=8GiB,batch=64, found '{part[:60]}'"
+                whole = rest.replace(",", "")
+                if whole.strip().isdigit():
+                    message = f"a number is written without commas, found '{rest[:60]}'"
+                    problems.append(Problem("wrong-value", message, span, f"--{bound} {key}={whole.strip()[:60]}"))
+                    break
+                example = "training_memory=8GiB,batch=64"
+                message = f"expected an option after the limit, as in {example}, found '{part[:60]}'"
                 problems.append(Problem("wrong-value", message, span))
                 continue
             elif word in parts and parts[word][2].text != value.strip():

@@ -142,7 +142,8 @@ def verdict(found: Difference) -> str:
 def shared_line(found: Difference, names: tuple[str, str]) -> str:
     """One line that says how little two nets share."""
     (first, second), (before, after) = found.sizes, names
-    return f"the nets share little: {plural(found.shared, 'layer')}, of {first:,} of {before} and {second:,} of {after}"
+    whole = f"{plural(first, 'layer')} of {before} and of {second:,} of {after}"
+    return f"the nets share little: {found.shared:,} of {whole}"
 
 
 def _shares(found: Difference, names: tuple[str, str]) -> list[Paragraph]:

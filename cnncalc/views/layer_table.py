@@ -299,6 +299,7 @@ SORT_KEYS: Mapping[str, Callable[[Row], int]] = {
     "activations": lambda row: row.held,
     "bytes": lambda row: row.held_bytes,
     **{key: attrgetter(key) for key in COUNTS},
+    "flops": lambda row: 2 * row.macs,
     "receptive_field": lambda row: prod(row.last.receptive_field),
 }
 """The count of a row by each key that rows can be sorted by; activations in place count 0."""

@@ -355,7 +355,7 @@ def test_nets_that_share_little_are_compared_by_totals_stages_and_shares(
     page = cnncalc("diff", "a.yaml", "b.yaml", "--format", "markdown").stdout
     found = json.loads(called("diff", "a.yaml", "b.yaml", "--format", "json").stdout)
 
-    assert lines[1] == by_layer[1] == "the nets share little: 0 layers, of 4 of a and 8 of b"
+    assert lines[1] == by_layer[1] == "the nets share little: 0 of 4 layers of a and of 8 of b"
     assert next(line for line in lines if line.startswith("8x8")).split() == [
         *("8x8", "3", "1", "448", "(98.7", "%)", "192", "(34.2", "%)", "112", "(91.8", "%)", "0"),
         *("6,912", "(99.9", "%)", "0"),

@@ -107,6 +107,23 @@ def test_the_hint_for_a_call_that_is_not_read(call: str, hint: str) -> None:
 def test_a_word_known_elsewhere_is_suggested_only_where_its_meaning_is_known() -> None:
     assert nearest("half", ("float32", "float16")) == "float16"
     assert nearest("half", ("sum", "mean")) is None
+    assert nearest("memory", ("parameters", "training_memory")) == "training_memory"
+
+
+def test_a_word_that_begins_known_ones_is_the_shortest_of_them() -> None:
+    assert nearest("vit", ("vgg16", "vit-b-32-large", "vit-b-16")) == "vit-b-16"
+    assert nearest("v", ("vgg16", "vit-b-16")) is None
+
+
+def test_a_limit_is_written_without_commas() -> None:
+    done = called("check", "lenet5", "--max", "parameters=1,000,000")
+
+    assert done.stderr.startswith(
+        "--max:1:14: error[wrong-value]: a number is written without commas, found '1,000,000'"
+    )
+    assert done.stderr.count("error[") == 1
+    (hint,) = [line.partition("hint: ")[2] for line in done.stderr.splitlines() if "hint: " in line]
+    assert called("check", "lenet5", *shlex.split(hint)).returncode == 0
 
 
 def test_layers_and_blocks_are_named_where_no_name_is_similar() -> None:

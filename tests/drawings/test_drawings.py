@@ -285,6 +285,15 @@ def test_nets_beside_each_other_share_their_axes(kind: str) -> None:
         assert_to_scale(root_of(pair[0]))
 
 
+@pytest.mark.parametrize("pair", [("lenet5", "vgg16"), ("vgg16", "resnet18"), ("squeezenet", "vgg19")])
+def test_texts_of_nets_beside_each_other_do_not_overlap(pair: tuple[str, str]) -> None:
+    """A net that is small on the axes of the other one has the single tick of 100 % of its total."""
+    first, second = map(report_of, pair)
+    for net, other in ((first, second), (second, first)):
+        for kind in ("cost", "volumes"):
+            assert clashes(draw(net, kind, beside=[other])) == [], (net.name, kind)
+
+
 @pytest.mark.parametrize(("palette", "name"), [(LIGHT, "light"), (DARK, "dark")])
 def test_families_of_kinds_are_told_apart_in_grey(palette: dict[str, str], name: str) -> None:
     """Two plain colours differ by at least 12 in lightness L*; patterns differ in the angle of well visible stripes."""
@@ -987,6 +996,28 @@ def test_many_parallel_branches_are_drawn_smaller() -> None:
 def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: int) -> None:
     """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
     assert len(page_of(report_of(net), None, 848, Once()).columns) == columns
+
+
+def arcs_of(svg: str) -> list[tuple[float, float, float]]:
+    """The vertical line of each arc around other layers in a graph: its x, and its upper and lower end."""
+    found = re.findall(r'd="M[\d.]+ [\d.]+V([\d.]+)q0 6 6 6H([\d.]+)q6 0 6 6V([\d.]+)', svg)
+    return [(float(x) + 6, float(top) + 12, float(bottom)) for top, x, bottom in found]
+
+
+@pytest.mark.parametrize("net", ["resnet50", "resnet152-v2", "mobilenet-v2", "densenet121", "vit-b-16"])
+@pytest.mark.parametrize("width", [320, 880])
+def test_an_arc_of_a_graph_passes_volumes_on_their_right(net: str, width: int) -> None:
+    svg = drawing(net, "graph", width)
+
+    crossed = [
+        (text.text, x)
+        for x, top, bottom in arcs_of(svg)
+        for text in texts_of(root_of(svg))
+        if text.left <= x <= text.right and text.bottom >= top and text.top <= bottom
+    ]
+
+    assert not crossed
+    assert arcs_of(svg)
 
 
 def test_a_line_does_not_cross_labels() -> None:

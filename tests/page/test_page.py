@@ -305,7 +305,7 @@ def test_the_page_of_two_nets_that_share_little_compares_their_stages() -> None:
     """A row for each size of volumes, and the rule; of nets that share much, the layers."""
     unlike, alike = page_of("lenet5", "vgg16"), page_of("vgg16", "vgg19")
 
-    assert "The nets share little: 0 layers, of 13 of lenet5 and 38 of vgg16." in unlike
+    assert "The nets share little: 0 of 13 layers of lenet5 and of 38 of vgg16." in unlike
     assert '<h2 id="table-title" tabindex="-1">Stages</h2>' in unlike
     assert "224x224" in unlike
     assert "at least 50\u00a0% of the layers of the smaller one" in unlike
