@@ -500,7 +500,7 @@ def expression(text: str) -> Callable[[Place], Code]:
 def scale(p: Place) -> Code:
     """SCALE."""
     keys = changed(("scale", p.layer.scale, True), ("shift", p.layer.shift, True))
-    shape = (1, 0) if p.layer.shared else (p.output.depth, p.sides)
+    shape = (1, 0) if p.layer.shared else (p.output.depth, 0 if p.flat[0] else p.sides)
     return Code(Call("Scale", shape, keys))
 
 

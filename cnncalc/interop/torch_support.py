@@ -27,11 +27,13 @@ class Scale(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The input times the factor plus the shift."""
-        weight, bias = self.weight, self.bias
-        if x.dim() == 2:
-            weight, bias = (None if each is None else each.flatten() for each in (weight, bias))
-        x = x if weight is None else x * weight
-        return x if bias is None else x + bias
+        x = x if self.weight is None else x * self.like(x, self.weight)
+        return x if self.bias is None else x + self.like(x, self.bias)
+
+    def like(self, x: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        """The numbers with the dimensions of x, where the module is used on others than it was made for."""
+        is_broadcast = numbers.dim() == x.dim() - 1 or numbers.shape == (1,)
+        return numbers if is_broadcast else numbers.view(-1, *[1] * (x.dim() - 2))
 
 
 class Subsample(nn.Module):

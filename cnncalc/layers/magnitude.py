@@ -137,10 +137,10 @@ class ByMagnitude(Normalization):
         return (None if result is None else pixels(result),), {} if change is None else {"scale": change}
 
 
-def norm_options(builder: TorchBuilder, x: int) -> dict[str, Any]:
+def norm_options(builder: TorchBuilder, x: int, count: int) -> dict[str, Any]:
     """The options with which PyTorch's Euclidean norm of a value is recorded; autocast on CUDA computes it in float32.
 
-    Its gradient is gradient * (x / norm), with zeros where the norm is 0.
+    Its gradient is gradient * (x / norm), with zeros where the norm is 0. ``count``: the norms of an image.
     """
     elements, size = builder.output.elements, builder.bytes_of(x)
     item = 4 if builder.autocast and not builder.is_cpu else builder.item_of(x)
@@ -149,7 +149,7 @@ def norm_options(builder: TorchBuilder, x: int) -> dict[str, Any]:
         "item": item,
         "keeps": (0,),
         "keeps_output": True,
-        "backward_scratch": (whole, whole, Size(0, elements), size.times(-1)),
+        "backward_scratch": (whole, whole, Size(0, count), size.times(-1)),
     }
 
 
@@ -237,7 +237,8 @@ class L2Norm(ByMagnitude):
         (x,) = inputs
         volume = builder.output
         along = self.torch_axes(builder, x)
-        length = self.reduced(builder, x, along, **norm_options(builder, x))
+        count = reduced_volume(self.axes, volume).elements
+        length = self.reduced(builder, x, along, **norm_options(builder, x, count))
         # the gradient of clamp_min: where(length >= eps, gradient, 0)
         item = builder.item_of(length)
         _, each = builder.bytes_of(length)
@@ -319,7 +320,7 @@ class GlobalResponse(Normalization):
         volume = builder.output
         each = builder.made([x], volume.point)
         count = Size(0, volume.depth)
-        length = builder.operation([x], count, layout=each, **norm_options(builder, x))
+        length = builder.operation([x], count, layout=each, **norm_options(builder, x, volume.depth))
         mean = builder.operation([length], Size(0, 1), layout=builder.made([x], volume.point.with_depth(1)))
         base = builder.plus_number(mean)
         size = builder.bytes_of(length)

@@ -92,19 +92,21 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 class Scale(nn.Module):
     """One factor and one shift for each channel, or for all of them, as far as they are wanted."""
 
-    def __init__(self, x: Any, *, scale: bool = True, shift: bool = True, shared: bool = False) -> None:
+    def __init__(
+        self, x: Any, *, scale: bool = True, shift: bool = True, shared: bool = False, flat: bool = False
+    ) -> None:
         super().__init__()
-        shape = (1,) if shared else (1, x.depth, *[1] * _on(x))
+        shape = (1,) if shared else (1, x.depth) if flat else (1, x.depth, *[1] * _on(x))
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
         self.bias = nn.Parameter(torch.zeros(shape)) if shift else None
 
     def forward(self, x: Any) -> Any:
-        weight: Any = self.weight
-        bias: Any = self.bias
-        if x.dim() == 2:
-            weight, bias = (None if each is None else each.reshape(1, -1) for each in (weight, bias))
-        x = x if weight is None else x * weight
-        return x if bias is None else x + bias
+        x = x if self.weight is None else x * self.like(x, self.weight)
+        return x if self.bias is None else x + self.like(x, self.bias)
+
+    def like(self, x: Any, numbers: Any) -> Any:
+        """The numbers with the dimensions of x, where the module is used on others than it was made for."""
+        return numbers if numbers.dim() in (1, x.dim()) else numbers.reshape(1, -1, *[1] * (x.dim() - 2))
 
 
 class Rbf(nn.Module):
@@ -504,7 +506,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
         scale = Scale(row.output)
         return scale, _after(_module("AvgPool", row.output)(layer.kernel, layer.step), scale)
     if kind == "scale":
-        scale = Scale(row.output, scale=layer.scale, shift=layer.shift, shared=layer.shared)
+        scale = Scale(row.output, scale=layer.scale, shift=layer.shift, shared=layer.shared, flat=flat)
         return scale, scale
     if kind == "grn":
         response = GlobalResponse(row.output, layer.eps)
