@@ -74,6 +74,7 @@ TESTS = {
     ),
     "memory/numpy_lowering": ("run/test_training.py", "memory", "run"),
     "memory": ("memory/test_report.py", "memory", "cli/test_memory.py"),
+    "language/expression": ("language/test_decimals.py", "language", "cli/test_sweep.py", "cli/test_tables.py"),
     "language": ("language/test_language.py", "language", "test_named_nets.py", "cli/test_tables.py"),
 }
 """For each part of the package the test files and folders that can notice its mutants, quick ones first. The longest
@@ -95,8 +96,6 @@ EQUIVALENT: dict[str, str] = {
         (f"analysis/intervals _listed_side: 0 -> (1){number}" for number in ("", " #2", " #3", " #4")),
         "where intervals are listed, they hold instead of these numbers",
     ),
-    "layers/merge Elementwise.output: True -> (False)": "volumes with another number of sides are refused before",
-    "layers/merge Elementwise.output: True -> (False) #2": "both have an element for each side and the depth",
     "language/folding/blocks _Runs.__init__: 1 -> (2) #4": "parts with a label inside are refused later, too",
     "memory/checkpoints Checkpoints._held: self._last_reader.get(value, first) > last -> "
     "(self._last_reader.get(value, first) >= last)": "what the last operation reads is released after it anyway",
@@ -124,6 +123,11 @@ EQUIVALENT: dict[str, str] = {
     "language/folding/columns _size: 0 -> (1)": "it is the same for all columns of a type that is no number",
     "language/plan Planner._unknown: len(self.problems) <= MAX_PROBLEMS -> (len(self.problems) < MAX_PROBLEMS)": (
         "the hint of a problem beyond the first 20 is not shown"
+    ),
+    "layers/subsampling Subsample.keeping: True -> (False)": "what reads its extra arrays says whether it learns",
+    "memory/hillclimb _Search.__init__: 2 -> (3) #2": "both are larger than any size",
+    "analysis/reach Field.unclipped: side is self.sides[0] -> (side is not self.sides[0])": (
+        "the other way gives the same extents in more time"
     ),
     "layers/planes window_starts: 0 -> (1)": "with padding same, the paddings are computed and replace these",
 }
@@ -216,7 +220,7 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
         return Mutant(module, place, start, end, before, after)
 
     def visit(node: ast.AST, place: str, bases: bool) -> Iterator[Mutant]:
-        if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Assert)) or _is_for_types(node):
+        if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Assert)) or _is_for_types(node) or _is_assertion(node):
             return
         if isinstance(node, ast.expr):
             for form in changed_forms(node):
@@ -245,6 +249,11 @@ def _is_for_types(node: ast.AST) -> bool:
     """Whether it is ``TYPE_CHECKING = False`` or ``if TYPE_CHECKING``, which change nothing but imports."""
     names = node.targets if isinstance(node, ast.Assign) else [node.test] if isinstance(node, ast.If) else []
     return any(isinstance(name, ast.Name) and name.id == "TYPE_CHECKING" for name in names)
+
+
+def _is_assertion(node: ast.AST) -> bool:
+    """Whether it is ``strict`` of ``zip``, which raises an error where lengths differ and changes nothing else."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def all_mutants() -> list[Mutant]:

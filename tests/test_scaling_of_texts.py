@@ -30,23 +30,25 @@ READERS: dict[str, Callable[[str], object]] = {
     "pattern": _refused,
     **{name: partial(scanned, syntax=name) for name in ("markdown", "html", "rst", "latex", "asciidoc")},
 }
-TEXTS: dict[str, tuple[str, str, str, str, int]] = {
-    "a word of digits": ("pattern", "INP", "0", "UT 8x8x3 -> FC-2", 2_000),
-    "a word of sizes": ("pattern", "CONV", "1x", "{2}-8", 1_000),
-    "markers": ("markdown", "", MARKER + "\n", "", 400),
-    "markers on lines of their own": ("markdown", "", MARKER.replace("><", ">\n<") + "\n", "", 400),
-    "markers on one line": ("html", "", MARKER, "", 1_000),
-    "lines that end in CR": ("html", "", MARKER.replace("><", ">\r<") + "\r", "", 1_000),
-    "blanks before a marker": ("asciidoc", "//", " ", "x\n", 2_000),
-    "blanks in a marker": ("latex", "% cnncalc: a", " ", "a\n", 2_000),
-    "blanks before a comment": ("html", "", " ", MARKER * 20, 2_000),
-    "commands without an end": ("latex", "", r"\mintinline{", "% x\n", 1_000),
+TEXTS: dict[str, tuple[str, int, Callable[[int], str]]] = {
+    "a word of digits": ("pattern", 2_000, lambda n: f"INP{'0' * n}UT 8x8x3 -> FC-2"),
+    "a word of sizes": ("pattern", 1_000, lambda n: f"CONV{'1x' * n}{{2}}-8"),
+    "markers": ("markdown", 400, lambda n: f"{MARKER}\n" * n),
+    "markers on lines of their own": ("markdown", 400, lambda n: MARKER.replace("><", ">\n<\n") * n),
+    "markers on one line": ("html", 1_000, lambda n: MARKER * n),
+    "lines that end in CR": ("html", 1_000, lambda n: MARKER.replace("><", ">\r<\r") * n),
+    "blanks before a marker": ("asciidoc", 2_000, lambda n: f"//{' ' * n}x\n"),
+    "blanks in a marker": ("latex", 2_000, lambda n: f"% cnncalc: a{' ' * n}a\n"),
+    "blanks before comments": ("html", 1_000, lambda n: " " * n + MARKER * n),
+    "lists in lists": ("markdown", 500, lambda n: "- " * n + MARKER),
+    "lines behind a long one": ("markdown", 300, lambda n: f"a\n{'x' * 10 * n}\n" + "b\n" * n),
+    "rows of many cells": ("markdown", 300, lambda n: f"{'a|' * n}\n{'-|' * n}\n" + "c|d\n" * n),
+    "commands without an end": ("latex", 1_000, lambda n: r"\mintinline{" * n + "% x\n"),
 }
-"""For each text its reader, its beginning, the part that is repeated, its end, and how often for the short text."""
+"""For each text what reads it, how long the short one is, and the text of a length."""
 
 
 @pytest.mark.parametrize("what", TEXTS)
 def test_time_grows_with_the_length_of_a_text(what: str) -> None:
-    reader, head, part, tail, few = TEXTS[what]
-    texts = [f"{head}{part * count}{tail}" for count in (few, 10 * few)]
-    assert growth(READERS[reader], *texts) < MOST
+    reader, few, text = TEXTS[what]
+    assert growth(READERS[reader], text(few), text(10 * few)) < MOST

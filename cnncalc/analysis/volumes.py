@@ -65,7 +65,7 @@ def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = No
         if item is not None and owner is not None:
             problems += _share_problems(item, owner)
     if problems:
-        if with_hints and any(problem.code == "window-too-large" for problem in problems):
+        if with_hints and any(problem.code in TOO_SMALL and problem.hint is None for problem in problems):
             problems = _with_smallest_input(graph, problems)
         raise DesignError(problems)
     return tuple(item for item in shaped if item is not None)
@@ -86,7 +86,7 @@ MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 30_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
-TOO_SMALL = ("window-too-large", "crop-too-large", "volume-vanishes")
+TOO_SMALL = ("window-too-large", "crop-too-large", "volume-vanishes", "pad-too-large")
 """The codes of problems that a larger input solves, and a smaller one does not."""
 MAX_UNCHANGED = 128
 """The most sizes in a row that are tried while the same layer cannot take its volumes."""
@@ -189,9 +189,9 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
 
 
 def _with_hint(problems: list[Problem], hint: str) -> list[Problem]:
-    """The problems; those of windows that are too large get the hint."""
+    """The problems; those that a larger input solves get the hint unless they have one."""
     return [
-        problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
+        problem._replace(hint=hint) if problem.code in TOO_SMALL and problem.hint is None else problem
         for problem in problems
     ]
 

@@ -21,7 +21,8 @@ QUOTATION = 0
 
 FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,}).*$")
 HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
-RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
+RULES = {sign: re.compile(rf"[{sign} \t]*") for sign in "*_-"}
+"""What the rest of a line that is a rule consists of, by its first sign; it has three signs at least."""
 UNDERLINE = re.compile(r"(?:=+|-+)[ \t]*$")
 ENTRY = re.compile(r"(?:[-+*]|([0-9]{1,9})[.)])(?=[ \t]|$)")
 ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?|===[!+]?)[ \t]+[\w\"'].*$")
@@ -87,6 +88,8 @@ class Blocks:
         self.html_end: re.Pattern[str] | None = None
         self.fence = ""
         self.is_empty_entry = False
+        self._other = ("", 0)  # a sign of rules, and the next character behind it that is neither the sign nor blank
+        self._judged: tuple[LineSegment | None, bool] = (None, False)  # the second line of a paragraph: is it a table?
 
     def read(self) -> list[Leaf]:
         """The leaves that may hold comments, in the order of the text."""
@@ -127,7 +130,7 @@ class Blocks:
             self._blank(place)
             return None
         self.is_empty_entry = False
-        is_text = bool(self.paragraph) and not _is_table(text, self.paragraph)
+        is_text = bool(self.paragraph) and not self._is_table()
         if column - place.column >= TAB:
             if is_text:
                 self.paragraph.append(LineSegment(first, end))
@@ -158,7 +161,7 @@ class Blocks:
             self.html, self.html_end = [LineSegment(first, end)], html_end
             if html_end is not BLANK and html_end.search(text, first, end):
                 self._close_html()
-        elif _is_rule(text, first, end, under_text=is_continuation):
+        elif self._is_rule(first, end, under_text=is_continuation):
             self._close(place)
         else:
             return False
@@ -208,11 +211,33 @@ class Blocks:
 
     def _close_paragraph(self) -> None:
         """Ends the paragraph; each row of a table is a leaf, since a code span ends with its row."""
-        if _is_table(self.text, self.paragraph):
+        if self._is_table():
             self.leaves += [Leaf((segment,)) for segment in self.paragraph]
         elif self.paragraph:
             self.leaves.append(Leaf(tuple(self.paragraph)))
         self.paragraph = []
+
+    def _is_table(self) -> bool:
+        """Whether the paragraph is a table, which its first two lines decide once."""
+        if len(self.paragraph) < 2:
+            return False
+        if self._judged[0] is not self.paragraph[1]:
+            self._judged = self.paragraph[1], _is_table(self.text, self.paragraph)
+        return self._judged[1]
+
+    def _is_rule(self, first: int, end: int, *, under_text: bool) -> bool:
+        """Whether a line is a rule, or underlines a heading; linear also where the line is one list in another."""
+        text, sign = self.text, self.text[first]
+        if under_text and UNDERLINE.match(text, first, end):
+            return True
+        if sign not in RULES or (sign == self._other[0] and first < self._other[1]):
+            return False
+        found = RULES[sign].match(text, first, end)
+        assert found is not None  # it matches nothing, too
+        if found.end() < end:
+            self._other = sign, found.end()
+            return False
+        return text.count(sign, first, end) >= 3
 
     def _close_html(self) -> None:
         if self.html:
@@ -221,8 +246,8 @@ class Blocks:
 
 
 def _is_table(text: str, segments: Sequence[LineSegment]) -> bool:
-    """Whether a paragraph is a table: its second line is a delimiter row with as many cells as the first."""
-    if len(segments) < 2 or not DELIMITERS.match(text, *segments[1]):
+    """Whether a paragraph of at least two lines is a table: a delimiter row with as many cells as the first follows."""
+    if not DELIMITERS.match(text, *segments[1]):
         return False
     return _cells(text[slice(*segments[0])]) == _cells(text[slice(*segments[1])])
 
@@ -281,13 +306,6 @@ def _after_quotation(text: str, at: int, column: int, end: int) -> tuple[int, in
     """Offset and column after a ``>`` and its blank."""
     at, column = at + 1, column + 1
     return _advanced(text, at, column, 1) if at < end else (at, column)
-
-
-def _is_rule(text: str, first: int, end: int, *, under_text: bool) -> bool:
-    """Whether a line is a rule, or underlines a heading."""
-    if under_text and UNDERLINE.match(text, first, end):
-        return True
-    return text[first] in "*-_" and RULE.match(text, first, end) is not None
 
 
 def _closes(fence: str, text: str, place: Place, end: int) -> bool:

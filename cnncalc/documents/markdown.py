@@ -17,15 +17,26 @@ if TYPE_CHECKING:
     from cnncalc.documents.commonmark import LineSegment
     from cnncalc.documents.marker import Answer, Picture
 
-CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
-"""What may precede a comment on a line of its own."""
+CONTAINERS = re.compile(r"[\s>]+|(?:[-+*]|[0-9]{1,9}[.)])[ \t]")
+"""What may precede a comment on a line of its own, once or more often."""
 
 
 def comments(text: str) -> Iterator[Comment]:
     """Every HTML comment outside of code."""
     for first, last, head in on_lines(text, _places(text)):
-        alone = head is not None and CONTAINERS.fullmatch(head) is not None
+        alone = head is not None and _is_bare(head)
         yield Comment(first, last, first + 4, last - 3, re.sub(r"[^\s>]", " ", head or "") if alone else None)
+
+
+def _is_bare(head: str) -> bool:
+    """Whether the head of a line holds only container markers; a regular expression that repeats them needs memory."""
+    at = 0
+    while at < len(head):
+        found = CONTAINERS.match(head, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
 
 
 def _places(text: str) -> Iterator[tuple[int, int]]:

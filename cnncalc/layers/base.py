@@ -433,6 +433,10 @@ class Layer(Traits):
         """From how many values of an input PyTorch computes each mean, if it refuses to do so from a single one."""
         return None
 
+    def torch_refusal(self, x: Volume) -> tuple[str, str] | None:
+        """Why PyTorch refuses the layer on an input of this volume, and a way out; None: it takes it."""
+        return None
+
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""
         if output.is_point:

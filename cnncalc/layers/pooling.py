@@ -386,6 +386,19 @@ class AveragePool(AdaptivePooling):
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
+    def torch_refusal(self, x: Volume) -> tuple[str, str] | None:
+        begins, ends = self.pad[:3], self.pad[3:]
+        if self.adaptive is not None or len(x.sides) != 3 or isinstance(self.pad, str) or begins != ends:
+            return None  # uneven pads are a layer of their own
+        for name, size, kernel in zip(x.names, x.sides, self.kernel, strict=True):
+            if kernel > size:
+                message = "over three sides PyTorch averages only windows that fit without padding"
+                return (
+                    f"{message}, but kernel {kernel} is larger than {name} {size}",
+                    f"it takes a kernel of up to {size}",
+                )
+        return None
+
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         # an output of 1x1 is computed as a mean, whose backward needs only the size
         return Keeping(inputs=not self._is_mean)

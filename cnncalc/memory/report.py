@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
-from cnncalc.analysis.single_values import single_values
+from cnncalc.analysis.torch_refusals import torch_refusals
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.memory.builder import MANY
 from cnncalc.memory.frames import Variables
@@ -275,7 +275,7 @@ class Simulation:
             return tape
         if key not in self._programs:
             if training not in self._variables:
-                self._variables[training] = Variables(self.report.layers, tape)
+                self._variables[training] = Variables(self.report, tape)
             self._programs[key] = tape._replace(frames=(*tape.frames, *self._variables[training].frames(segments)))
         return self._programs[key]
 
@@ -645,7 +645,7 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
         reserve,
         largest,
         allocator,
-        tuple(single_values(report, options.batch, training=True, severity="warning")),
+        tuple(torch_refusals(report, options.batch, training=True, severity="warning")),
     )
 
 

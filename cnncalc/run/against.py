@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnncalc.analysis.single_values import single_values
+from cnncalc.analysis.torch_refusals import torch_refusals
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.interop.exporters import ExportOptions
 from cnncalc.layers.planes import pixels, planes
@@ -92,7 +92,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineCompari
         message = "ONNX Runtime is compared in float32 only: its CPU kernels have no convolution in float64"
         raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
     has_gradients = engine == "torch" and report.dtype == "float64" and not report.unproven
-    refused = single_values(report, report.batch, training=has_gradients) if engine == "torch" else ()
+    refused = torch_refusals(report, report.batch, training=has_gradients) if engine == "torch" else ()
     if refused:
         raise DesignError(refused)
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)

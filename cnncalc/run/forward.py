@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncalc.layers.input import Input
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.records import NamedTuple
 from cnncalc.run.meter import MeteredNumpy
@@ -63,8 +64,9 @@ def draw_images(report: Report, *, seed: int = 0, batch: int | None = None, dtyp
     number_type: Any = np.dtype(dtype or report.dtype)
     images = {}
     for row in report.layers:
-        if row.layer.is_input:
-            shape = (batch or report.batch, row.output.depth, *row.output.sides)
+        if isinstance(row.layer, Input):
+            *sides, depth = row.layer.size  # as designed, to which the volume of the report is compared
+            shape = (batch or report.batch, depth, *sides)
             images[row.name] = pixels(random.random(shape, dtype=number_type) * 2 - 1)
     return images
 

@@ -115,6 +115,9 @@ def test_exit_codes() -> None:
         (["--vary", "w=1,2", "--from", "x.csv"], "error[usage]: --from cannot be combined with --vary"),
         (["--from", "none.csv"], "error[unreadable]: cannot read none.csv: no such file or directory"),
         (["--vary", "w=1,2", "--where", "w > "], "--where:1:3: error[expression-syntax]: expected a number or a name"),
+        (["--vary", "w=1,2", "--where", "w % (w-1) == 10 "],
+         "--where:1:1: error[wrong-value]: division by zero: 1 % 0 (at w=1)\n"
+         "  |\n1 | w % (w-1) == 10\n  | ^^^^^^^^^^^^^^^\n"),
         (["--vary", "w=1,2", "--optimizer", "adamm"],
          "error[unknown-optimizer]: no optimizer 'adamm'; did you mean 'adam"),
         (["--vary", "batch=1,2", "--batch", "4"], "error[usage]: 'batch' varies, and --batch sets it"),

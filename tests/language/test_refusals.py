@@ -1106,6 +1106,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> PAD(-4)
   |                    ^^
+  = hint: the smallest square input that works is 9x9x4
 """,
     ),
     (
@@ -1116,6 +1117,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> DECONV2-4(pad=8)
   |                          ^^^^^
+  = hint: the smallest square input that works is 9x9x4
 """,
     ),
     (

@@ -283,6 +283,26 @@ def test_layers_with_a_single_value_for_a_mean_give_a_warning(layers: str, batch
     assert all(f"PyTorch cannot {word}: each mean would be of a single value" in problem.message for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("pool", "is_refused"),
+    [
+        ("AVGPOOL4x1x6/2(pad=[2, 0, 3])", True),
+        ("AVGPOOL2x1x5(round=ceil)", True),
+        ("AVGPOOL4x1x4/2(pad=[2, 0, 2])", False),
+        ("AVGPOOL4x1x6/2(pad=[2, 0, 3, 2, 0, 2])", False),
+        ("POOL4x1x6/2(pad=[2, 0, 3])", False),
+        ("AVGPOOL(output=2x2x6)", False),
+    ],
+)
+def test_a_mean_over_three_sides_of_a_window_that_fits_only_with_padding_gives_a_warning(
+    pool: str, is_refused: bool
+) -> None:
+    found = account_memory(cnncalc.analyze(f"INPUT 5x3x4x2 -> {pool} -> FC-2"), Options()).warnings
+
+    assert [problem.code for problem in found] == ["torch-refuses"] * is_refused
+    assert all("larger than width 4" in problem.message for problem in found)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_block_without_operations_holds_nothing(profile: str) -> None:
     """The loss computes the last SOFTMAX, so its block does nothing in training."""

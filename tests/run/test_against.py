@@ -50,7 +50,7 @@ def test_layers_that_pytorch_refuses_are_named(layers: str) -> None:
     with pytest.raises(DesignError, match="single-value"):
         compare_with(report, "torch")
     with (
-        patch("cnncalc.run.against.single_values", return_value=[]),
+        patch("cnncalc.run.against.torch_refusals", return_value=[]),
         pytest.raises(ValueError, match="Expected more than 1"),
     ):
         compare_with(report, "torch")

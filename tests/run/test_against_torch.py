@@ -100,6 +100,29 @@ def test_pools_that_round_up_have_as_many_windows_as_in_pytorch(seed: int) -> No
     assert layer.forward(np, x.numpy().transpose(0, 2, 3, 1)).shape == (1, *expected.shape[2:], 1)
 
 
+@examples(200)
+@given(seeds)
+def test_pools_of_one_to_three_sides_are_refused_where_pytorch_refuses_them(seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    sides, kernel, stride = ([random.randint(1, most) for _ in range(3)] for most in (6, 5, 3))
+    pads = [random.randint(0, size // 2) for size in kernel * 2]
+    count = random.randint(1, 3)
+    even = [*pads[:count], *pads[:count]]
+    pad = random.choice((even, [*pads[:count], *pads[3 : 3 + count]], "same", 0))
+    keys = {"kernel": kernel[:count], "stride": stride[:count], "pad": pad, "round": random.choice(("floor", "ceil"))}
+    x = Volume(*sides[:count], 2)
+    try:
+        layer = KINDS[random.choice(("pool", "avgpool", "lppool"))](**keys).on(count)
+        layer.output(x)
+    except ShapeError:
+        return
+    if layer.torch_refusal(x) is None:
+        layer_in_torch(layer, [torch.rand(1, 2, *x.sides)], {})
+    else:
+        with pytest.raises(RuntimeError, match="smaller than kernel size"):
+            layer_in_torch(layer, [torch.rand(1, 2, *x.sides)], {})
+
+
 # Whole nets
 
 NETS = [

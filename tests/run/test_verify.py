@@ -90,6 +90,14 @@ def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("pool1", "volume", "1x7x9x4", "1x6x8x4") in wrong
 
 
+def test_a_wrong_volume_of_the_input_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KINDS["input"], "output", lambda self: Volume(*self.size[:-1], self.size[-1] + 1))
+
+    wrong = verify(cnncalc.analyze("INPUT 8x9x3 -> GAP")).disagreements
+
+    assert ("input", "volume", "1x8x9x4", "1x8x9x3") in [tuple(entry) for entry in wrong]
+
+
 @pytest.mark.parametrize(
     ("layer", "name"),
     [

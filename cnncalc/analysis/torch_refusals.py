@@ -1,4 +1,4 @@
-"""Layers that PyTorch refuses because it would compute a mean from a single value."""
+"""Layers that PyTorch refuses: means of a single value, and windows larger than it takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 
-def single_values(report: Report, batch: int, *, training: bool, severity: str = "error") -> list[Problem]:
+def torch_refusals(report: Report, batch: int, *, training: bool, severity: str = "error") -> list[Problem]:
     """A problem for each layer of which PyTorch refuses the forward pass with a batch of this size.
 
     ``training``: as in a training step; else as at test time.
@@ -17,6 +17,9 @@ def single_values(report: Report, batch: int, *, training: bool, severity: str =
     found = []
     for row in report.layers:
         x = row.input_volumes[0] if row.input_volumes else row.output
+        refusal = row.layer.torch_refusal(x)
+        if refusal is not None:
+            found.append(Problem("torch-refuses", f"{row.name}: {refusal[0]}", row.span, refusal[1], severity))
         if row.layer.torch_sample(x, batch, training=training) != 1:
             continue
         in_training_only = training and row.layer.torch_sample(x, batch, training=False) != 1
