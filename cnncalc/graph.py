@@ -99,7 +99,8 @@ class Graph(NamedTuple):
     with what it is. ``changed`` holds what the call changes in the design, which ``name`` then says; ``title``,
     ``source`` and ``forms`` are those of the unchanged design, and left out. ``notes`` says what the file of another
     program has and the layers do not show. ``stored`` is the net as such a file holds it, for what is planned from its
-    own operators; it belongs to these nodes alone.
+    own operators; it belongs to these nodes alone. ``containers`` are blocks that the program only groups, as
+    ``torch.nn.ModuleList`` does, and never calls.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Graph(NamedTuple):
     changed: Mapping[str, str] = NO_KEYS
     notes: tuple[str, ...] = ()
     stored: Any = None
+    containers: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> str:

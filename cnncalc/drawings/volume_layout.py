@@ -38,7 +38,7 @@ BRANCH_GAP = 26.0
 """The gap between two columns of branches, with room for the curves."""
 TRACK_GAP = 12.0
 """The gap between two branches."""
-ARC, LABELLED_ARC = 8.0, 14.0
+ARC, LABELLED_ARC = 8.0, 17.0
 """The distance of two arcs above each other."""
 MAX_TRACKS = 32
 """A cell with more branches side by side is drawn as its last block only."""

@@ -186,9 +186,27 @@ def _converted(net: OperatorNet, settings: Settings, format: str, file: str) -> 
 
 def _finished(work: Net, outputs: list[int]) -> Graph:
     """The graph of the layers that the outputs need."""
+    mixed = _freeze(work)
     work.builder.keep(outputs, work.ranks)
+    for node in work.builder.nodes:
+        if node.name in mixed:
+            work.builder.note("layer taken as trained of which only some parameters are frozen")
     _count(work)
     return work.builder.graph(work.net.name)
+
+
+def _freeze(work: Net) -> set[str]:
+    """Marks the layers whose parameters are frozen; returns the names of those of which only some are."""
+    constants, nodes = work.net.constants, work.builder.nodes
+    mixed = set()
+    for place, arrays in work.parameters.items():
+        found = [constants[name] for array in arrays.values() for name in array.origins if name in constants]
+        frozen = [constant.is_frozen for constant in found if constant.is_learned]
+        if frozen and all(frozen) and nodes[place].share is None:
+            nodes[place] = nodes[place]._replace(trainable=False)
+        elif any(frozen) and not all(frozen):
+            mixed.add(nodes[place].name)
+    return mixed
 
 
 def _convert(net: Net, operator: Operator) -> None:

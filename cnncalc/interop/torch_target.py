@@ -13,7 +13,6 @@ from cnncalc.interop.other_files import TO_KERAS
 from cnncalc.interop.python_code import failure_of, object_named, running_code
 from cnncalc.interop.torch_module import imported_torch, operators_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
-from cnncalc.layers.base import Layer
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -46,24 +45,12 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
     inputs = _inputs(module, settings)
     net = operators_of(module, inputs, name)
     graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
-    graph = _as_trained(graph, module)
+    no_forward = imported_torch().nn.Module.forward  # that of ModuleList, ModuleDict and modules that only hold others
+    paths = [valid_name(path) for path, each in module.named_modules() if path and type(each).forward is no_forward]
+    graph = graph._replace(containers=frozenset(paths))
     if settings.input is None and not settings.inputs:
         graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
     return graph
-
-
-def _as_trained(graph: Graph, module: Any) -> Graph:
-    """The graph with ``trainable`` of its layers as in the module."""
-    modules = {valid_name(name): each for name, each in module.named_modules() if name}
-    nodes = []
-    for node in graph.nodes:
-        layer = node.layer
-        parameters = [*modules[node.name].parameters()] if node.name in modules else []
-        is_frozen = bool(parameters) and not any(each.requires_grad for each in parameters)
-        if is_frozen and isinstance(layer, Layer) and layer.learns:
-            node = node._replace(trainable=False)
-        nodes.append(node)
-    return graph._replace(nodes=tuple(nodes))
 
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:

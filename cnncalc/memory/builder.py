@@ -404,4 +404,5 @@ class TapeBuilder:
         if not self.profile.holds_frames:
             return ()
         places = {~row: value for row, value in self.places.items()}
-        return (*block_frames(self.rows, spans, {**self.place, **places}), *self.held)
+        containers = self.report.graph.containers
+        return (*block_frames(self.rows, spans, {**self.place, **places}, containers), *self.held)

@@ -15,7 +15,7 @@ from cnncalc.memory.tape import Frame
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cnncalc.analysis.report import LayerReport
+    from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.memory.segments import Segment
     from cnncalc.memory.tape import Tape
 
@@ -23,10 +23,19 @@ if TYPE_CHECKING:
     """First and last operation of each row that has any."""
 
 
-def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
+def _called(block: str, containers: frozenset[str]) -> tuple[str, ...]:
+    """A block and those around it, outermost first, without those that are never called."""
+    found = enclosing(block)
+    return tuple([each for each in found if each not in containers]) if containers else found
+
+
+def block_frames(
+    rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int], containers: frozenset[str]
+) -> Iterator[Frame]:
     """The arguments of each call of a block, inner calls before outer.
 
-    ``place`` maps rows to their output values, and ``~row`` to the places of a max pool.
+    ``place`` maps rows to their output values, and ``~row`` to the places of a max pool. ``containers`` are blocks that
+    are never called.
     """
     open_blocks: list[tuple[str, list[LayerReport]]] = []
     current = ""
@@ -35,7 +44,7 @@ def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, 
             continue
         if row.block != current:
             current = row.block
-            yield from _closed(open_blocks, enclosing(current), spans, place)
+            yield from _closed(open_blocks, _called(current, containers), spans, place)
         if open_blocks and row.index in spans:
             open_blocks[-1][1].append(row)
     yield from _closed(open_blocks, [], spans, place)
@@ -67,9 +76,11 @@ def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
 class Variables:
     """Values that a block returns, or that several calls in it read: a local variable holds them until it returns."""
 
-    def __init__(self, layers: Sequence[LayerReport], tape: Tape) -> None:
+    def __init__(self, report: Report, tape: Tape) -> None:
+        layers, containers = report.layers, report.graph.containers
         self._tape = tape
-        self._paths = {index: enclosing(layers[index].block) for index in tape.spans}  # the blocks around each row
+        # the blocks around each row
+        self._paths = {index: _called(layers[index].block, containers) for index in tape.spans}
         self._readers: dict[int, list[int]] = {}  # of the output of each row; of the places of a max pool by ~row
         for index in tape.spans:
             for source in set(layers[index].reads):

@@ -275,7 +275,7 @@ class Simulation:
             return tape
         if key not in self._programs:
             if training not in self._variables:
-                self._variables[training] = Variables(self.report.layers, tape)
+                self._variables[training] = Variables(self.report, tape)
             self._programs[key] = tape._replace(frames=(*tape.frames, *self._variables[training].frames(segments)))
         return self._programs[key]
 

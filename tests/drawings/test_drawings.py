@@ -1020,6 +1020,17 @@ def test_an_arc_of_a_graph_passes_volumes_on_their_right(net: str, width: int) -
     assert arcs_of(svg)
 
 
+@pytest.mark.parametrize("net", ["unet", "unet3d"])
+def test_a_crop_on_an_arc_stands_between_its_line_and_the_next(net: str) -> None:
+    """Its outline in the colour of the background, 1.5 pixels wide, covers neither of them."""
+    svg = drawing(net, "volumes")
+    lines = [float(y) - 8 for y in re.findall(r'd="M[\d. ]+V([\d.]+)q0 -8 8 -8H', svg)]
+    labels = [text for text in texts_of(root_of(svg)) if text.text.startswith("PAD(")]
+
+    assert len(lines) == len(labels) > 2
+    assert not [text.text for text in labels for y in lines if text.top < y < text.bottom + 1.5]
+
+
 def test_a_line_does_not_cross_labels() -> None:
     """Labels have an outline in the colour of the background."""
     pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"

@@ -123,6 +123,44 @@ def test_what_training_depends_on_is_kept() -> None:
     assert keys[5] == {"rate": 0.2, "whole": "channel"}
 
 
+class Encoder(nn.Module):
+    """Learned numbers of the module itself, and attention of several modules, one of which is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.place = nn.Parameter(torch.zeros(1, 1, 8)), nn.Parameter(torch.zeros(1, 13, 8))
+        self.scale = nn.Parameter(torch.ones(8))
+        self.qkv, self.proj, self.fc, self.head = nn.Linear(8, 24), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Any) -> Any:
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.place
+        q, k, v = self.qkv(x).reshape(-1, 13, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        x = x + self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 13, 8))
+        return self.head(self.fc(torch.relu(self.fc(x) * self.scale)).mean(1))
+
+
+def test_frozen_parameters_are_frozen_whichever_module_has_them() -> None:
+    module = Encoder().requires_grad_(False)
+    module.head.requires_grad_(True)
+    graph = cnncalc.from_torch(module, (4, 3, 8))
+    learned = [node for node in graph.nodes if node.layer.learns and node.share is None]  # type: ignore[union-attr]
+    assert [node.layer.kind for node in learned if node.trainable] == ["fc"]
+    assert {node.layer.kind for node in learned if not node.trainable} == {
+        "token", "position", "attention", "linear", "scale",
+    }  # fmt: skip
+    assert cnncalc.analyze(graph).totals.trainable == 8 * 3 + 3
+    assert not graph.notes
+    module.qkv.weight.requires_grad_(True)
+    graph = cnncalc.from_torch(module, (4, 3, 8))
+    assert [node.layer.kind for node in graph.nodes if node.trainable and node.layer.learns] == [  # type: ignore[union-attr]
+        "attention",
+        "linear",
+        "fc",
+    ]
+    assert graph.notes == ("layer taken as trained of which only some parameters are frozen",)
+
+
 def test_one_weight_used_twice_is_shared() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
@@ -486,3 +524,23 @@ def test_the_places_of_a_max_pool_are_read() -> None:
     report = cnncalc.analyze(cnncalc.from_torch(Unpooled(), (9, 7, 4)))
     assert [row.kind for row in report.layers] == ["input", "pool", "tanh", "unpool"]
     assert report.layers[-1].output == (9, 7, 4)
+
+
+def test_a_list_of_modules_is_no_call_that_holds_its_input() -> None:
+    class Listed(nn.Module):
+        def __init__(self, kind: Any) -> None:
+            super().__init__()
+            self.stem, self.blocks = nn.Conv2d(3, 16, 1), kind([nn.Sequential(nn.Conv2d(16, 16, 1)) for _ in range(3)])
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    def inference(module: Any) -> int:
+        graph = cnncalc.from_torch(module, (10, 10, 3))
+        return cnncalc.account_memory(graph, profile="torch-cpu").inference.peak_bytes
+
+    called = inference(nn.Sequential(nn.Conv2d(3, 16, 1), Listed(lambda blocks: nn.Sequential(*blocks)).blocks))
+    assert called - inference(Listed(nn.ModuleList)) == 10 * 10 * 16 * 4

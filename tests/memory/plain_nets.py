@@ -208,6 +208,15 @@ class ConvNeXt(Plain):
         return self.head(self.norm(x.mean([-2, -1])))
 
 
+class Frozen(ConvNeXt):
+    """All but the second block, the norm and the classes frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.partition(".")[0] in ("b", "norm", "head"))
+
+
 class Padded(Plain):
     """Padding by a function: for two convolutions, by equal numbers on all sides, and to an even size."""
 
@@ -325,6 +334,20 @@ NETS = {
         blocks:
           block: "[ | DWCONV7 -> LN -> LINEAR-32 -> GELU -> LINEAR-8 -> SCALE(shift=no)] -> ADD"
         layers: INPUT 32x40x3 -> CONV4-8/4(pad=0) -> block@a -> block@b -> GAP -> LN -> FC-10
+        """,
+        "a,b",
+    ),
+    "frozen": Case(
+        Frozen,
+        {"x": (32, 40, 3)},
+        """
+        defaults: {ln: {axes: depth}}
+        blocks:
+          frozen: |
+            [ | DWCONV7(trainable=no) -> LN(trainable=no) -> LINEAR-32(trainable=no) -> GELU -> LINEAR-8(trainable=no)
+            -> SCALE(shift=no, trainable=no)] -> ADD
+          block: "[ | DWCONV7 -> LN -> LINEAR-32 -> GELU -> LINEAR-8 -> SCALE(shift=no)] -> ADD"
+        layers: INPUT 32x40x3 -> CONV4-8/4(pad=0, trainable=no) -> frozen@a -> block@b -> GAP -> LN -> FC-10
         """,
         "a,b",
     ),
