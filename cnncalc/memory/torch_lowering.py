@@ -207,8 +207,10 @@ class TorchLowering(TorchLayouts):
 
     def converted(self, value: int, item: int, *, name: str | None = None) -> int:
         """The value itself or, under autocast, a copy in the data type with ``item`` bytes."""
-        if not self.autocast or self.items[value] == item:
-            return value
+        return self.in_type(value, item, name=name) if self.autocast and self.items[value] != item else value
+
+    def in_type(self, value: int, item: int, *, name: str | None = None) -> int:
+        """A copy in the data type with ``item`` bytes."""
         layout = self.layouts[value]
         layout = None if layout is None else self.copied(layout)
         return self.operation([value], item=item, layout=layout, name=name)
