@@ -134,6 +134,13 @@ def test_a_normed_convolution_that_is_called_twice_is_shared_and_one_that_is_fro
     assert nodes == [("a", None, True), ("a_2", 1, True), ("b", None, False)]
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_weights_that_hooks_keep_are_noted() -> None:
+    spectral, weight = nn.utils.spectral_norm(nn.Conv2d(4, 6, 3)), nn.utils.weight_norm(nn.Conv2d(6, 2, 1))
+    graph = cnncalc.from_torch(nn.Sequential(spectral, weight), (9, 8, 4))
+    assert graph.notes == ("228 weights kept between passes by hooks of torch.nn.utils, not counted in memory",)
+
+
 def test_another_epsilon_is_noted() -> None:
     module = Standardized(4, 6, 3)
     module.eps = 1e-8
