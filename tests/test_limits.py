@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cnncalc.checks.baseline import MAX_BASELINE_BYTES, Baseline
-from cnncalc.checks.configuration import MAX_BYTES, MAX_LIST, Configurations
+from cnncalc.checks.configuration import MAX_BYTES, MAX_LIST, MAX_PATTERN, Configurations
 from cnncalc.checks.family import MOST_CHECKED, ranges_of
+from cnncalc.checks.search import Search
 from cnncalc.cli.command import whole_number
 from cnncalc.cli.docs import read_document
 from cnncalc.documents import MAX_BYTES as DOCUMENT_BYTES
@@ -86,6 +87,12 @@ LIMITS: dict[str, tuple[int, str, Callable[[int], Any]]] = {
     "parts of a key of a configuration": (NESTING, "at most 64 parts", _project),
     "words of a list of a configuration": (
         MAX_LIST, "at most 1,000 words", lambda n: _configured("files = [" + '"a", ' * n + "]\n"),
+    ),
+    "characters of a pattern of exclude": (
+        MAX_PATTERN, "exclude: a pattern has at most 4,096", lambda n: _configured(f'exclude = ["{"a" * n}"]'),
+    ),
+    "characters of a pattern of --exclude": (
+        MAX_PATTERN, "--exclude: a pattern has at most 4,096", lambda n: Search(Configurations(), "", ["a" * n]),
     ),
     "bytes of a baseline": (
         MAX_BASELINE_BYTES, "at most 8 MiB", lambda n: _baseline('{"schema": 1, "files": {}}'.ljust(n)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.errors import CnncalcError
+from cnncalc.figures.budget import from_calls
 from cnncalc.language.reading import read_pattern
 from tests.analysis.test_scaling import MOST, growth
 from tests.documents.helpers import scanned
@@ -26,13 +27,20 @@ def _refused(pattern: str) -> None:
         read_pattern("<text>", pattern)
 
 
+def _refused_limit(text: str) -> None:
+    with suppress(CnncalcError):
+        from_calls([("max", text)])
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "pattern": _refused,
+    "limit": _refused_limit,
     **{name: partial(scanned, syntax=name) for name in ("markdown", "html", "rst", "latex", "asciidoc")},
 }
 TEXTS: dict[str, tuple[str, int, Callable[[int], str]]] = {
     "a word of digits": ("pattern", 2_000, lambda n: f"INP{'0' * n}UT 8x8x3 -> FC-2"),
     "a word of sizes": ("pattern", 1_000, lambda n: f"CONV{'1x' * n}{{2}}-8"),
+    "options of a limit": ("limit", 2_000, lambda n: "parameters=" + "a," * n),
     "markers": ("markdown", 400, lambda n: f"{MARKER}\n" * n),
     "markers on lines of their own": ("markdown", 400, lambda n: MARKER.replace("><", ">\n<\n") * n),
     "markers on one line": ("html", 1_000, lambda n: MARKER * n),

@@ -30,6 +30,8 @@ CONFIGURATION_KEYS = ("budget", "allow_stated", "base", "baseline", "files", "ex
 FILES = ("cnncalc.toml", "pyproject.toml")
 MAX_BYTES = 256 * 1024
 """Most bytes of a configuration."""
+MAX_PATTERN = 4096
+"""Most characters of a pattern of ``exclude``, as of a path under Linux."""
 MAX_LIST = 1000
 """Most words in a list of a configuration."""
 
@@ -306,6 +308,8 @@ class _ConfigurationReader:
                 if code not in RULES:
                     near = self.problems.near(code, RULES) or f" (known: {', '.join(RULES)})"
                     self._problem("unknown-rule", f"{key}: no design rule '{code[:60]}'{near}", path)
+            if key == "exclude" and max(map(len, value), default=0) > MAX_PATTERN:
+                self._problem("limit", f"exclude: a pattern has at most {MAX_PATTERN:,} characters", path)
             if key == "files" and "-" in value:
                 self._problem("wrong-value", "files: '-' is standard input, which only a call can name", path)
             return tuple(value)

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.loading import ARCHITECTURE
-from cnncalc.checks.configuration import NO_CONFIGURATION, shown_path
-from cnncalc.errors import DesignError, Problem, no_effect
+from cnncalc.checks.configuration import MAX_PATTERN, NO_CONFIGURATION, shown_path
+from cnncalc.errors import DesignError, Problem, ValueProblem, no_effect
 from cnncalc.language.files import is_there, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -59,10 +59,13 @@ class Unreadable(NamedTuple):
 class Search:
     """The targets of one call, each once, and what was left out or could not be read.
 
-    Relative names start from ``folder``; ``exclude`` are the patterns of the call.
+    Relative names start from ``folder``; ``exclude`` are the patterns of the call. Raises ValueProblem for one that is
+    too long.
     """
 
     def __init__(self, configurations: Configurations, folder: str, exclude: Sequence[str]) -> None:
+        if max(map(len, exclude), default=0) > MAX_PATTERN:
+            raise ValueProblem(f"--exclude: a pattern has at most {MAX_PATTERN:,} characters", code="limit")
         self.configurations = configurations
         self.folder = folder
         self.exclude = exclude

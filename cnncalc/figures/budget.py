@@ -113,7 +113,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
     """
     keys: dict[str, dict[str, tuple[str, Span, RawValue]]] = {}
     spans: dict[str, Span] = {}
-    problems: list[Problem] = []
+    problems = Problems()
     for bound, text in calls:
         source = Source(f"--{bound}", text)
         name, sign, rest = text.partition("=")
@@ -126,6 +126,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
         parts = keys.setdefault(key, {})
         spans.setdefault(key, key_span)
         at = len(name) + 1
+        whole = rest.replace(",", "").strip()
         for number, part in enumerate(rest.split(",")):
             span = Span(source, at, at + max(1, len(part)))
             at += len(part) + 1
@@ -138,10 +139,9 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
                     problems.append(Problem("repeated-key", message, key_span))
                     continue
             elif not sign or word in BOUNDS:
-                whole = rest.replace(",", "")
-                if whole.strip().isdigit():
+                if whole.isdigit():
                     message = f"a number is written without commas, found '{rest[:60]}'"
-                    problems.append(Problem("wrong-value", message, span, f"--{bound} {key}={whole.strip()[:60]}"))
+                    problems.append(Problem("wrong-value", message, span, f"--{bound} {key}={whole[:60]}"))
                     break
                 example = "training_memory=8GiB,batch=64"
                 message = f"expected an option after the limit, as in {example}, found '{part[:60]}'"

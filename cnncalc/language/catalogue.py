@@ -24,7 +24,7 @@ def names() -> list[str]:
 
 def path(name: str) -> str | None:
     """The path of the file of a named net; None if there is no net of that name."""
-    if not name or not all(c.isalnum() or c in "-._" for c in name) or name.startswith("."):
+    if not all(c.isalnum() or c in "-._" for c in name) or name.startswith("."):
         return None
     file = os.path.join(_folder(), name + ".yaml")
     return file if os.path.isfile(file) else None

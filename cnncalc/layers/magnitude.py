@@ -188,7 +188,7 @@ class RootMeanSquare(ByMagnitude):
         if is_view:
             along = [order.index(axis) for axis in along]
         item = builder.item_of(x)
-        wide = builder.operation([x], item=4) if item < 4 else x
+        wide = builder.in_type(x, 4) if item < 4 else x
         squares = builder.power(wide)
         mean = self.reduced(builder, squares, along, order="repeated")
         size = builder.bytes_of(mean)
@@ -201,7 +201,7 @@ class RootMeanSquare(ByMagnitude):
         result = builder.gathered(result, "suggested")
         builder.hold(wide)
         builder.hold(inverse)
-        result = builder.operation([result], item=item) if item < 4 else result
+        result = builder.in_type(result, item) if item < 4 else result
         return builder.reordered(result, [order.index(axis) for axis in range(len(order))]) if is_view else result
 
 

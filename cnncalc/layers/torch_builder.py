@@ -110,6 +110,9 @@ class TorchBuilder(Protocol):
     def copied(self, x: Layout) -> Layout:
         """The layout of a copy of a tensor: also the strides of axes of size 1 where the tensor is dense."""
 
+    def in_type(self, value: int, item: int) -> int:
+        """A copy in the data type with ``item`` bytes."""
+
     def layout_of(self, value: int) -> Layout:
         """The memory layout of a value."""
 

@@ -75,7 +75,8 @@ def read_memory(text: str) -> tuple[int, Device | None]:
             if problem.code == "no-unit" and meant:
                 hint = f"{problem.hint}; or {_named(meant)}"
                 raise ValueProblem(problem.message, code=problem.code, hint=hint) from None
-            if problem.code != "unknown-unit" or not (meant or _of_model(wanted, known)):
+            is_model = meant or _of_model(wanted, known) or re.fullmatch("[0-9]{3,4}(?:ti)?(?:super)?", wanted)
+            if problem.code != "unknown-unit" or not is_model:
                 raise
     found = known.get(wanted) or _with_its_size(wanted, known)
     if found is not None:

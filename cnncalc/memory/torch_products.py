@@ -337,7 +337,7 @@ class TorchProducts(TorchLowering):
             return self.reordered(result, (0, 2, 1, 3))
         wide: list[int] = []
         if item < 4:
-            queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
+            queries, keys, value = wide = [self.in_type(part, 4) for part in (queries, keys, value)]
         scaled = self.operation([queries])
         transposed = self.operation([self.reordered(keys, (0, 1, 3, 2))])
         scores = self.product(scaled, transposed)
@@ -346,10 +346,10 @@ class TorchProducts(TorchLowering):
             scores = self._plus_bias(scores, (), bias)
         scores = self.operation([scores], keeps_output=True)
         if item < 4:
-            wide.append(self.operation([scores], item=item))  # it is returned as well
+            wide.append(self.in_type(scores, item))  # it is returned as well
         result = self.product(scores, value)
         if item < 4:
-            result = self.operation([result], item=item)
+            result = self.in_type(result, item)
         for held in (scaled, scores, *wide, *bias):
             self.hold(held)
         return result

@@ -168,6 +168,12 @@ def test_the_hint_with_a_list_of_names_is_for_inputs_alone(key: str, message: st
     assert (problem.message, problem.hint) == (message, hint)
 
 
+@pytest.mark.parametrize(("kind", "form"), [("flatten", "FLATTEN"), ("add", "add: {inputs: [a, b]}")])
+def test_an_entry_with_a_value_that_its_kind_does_not_take_has_its_form_as_hint(kind: str, form: str) -> None:
+    (problem,) = problems(f"input: 8x8x3\nlayers:\n- {kind}: 3\n- fc: 2\n")
+    assert problem.hint == f"write {form}"
+
+
 def test_a_hint_repeats_no_long_pattern() -> None:
     (problem,) = problems(f"input: 8x8x3\nlayers: [{'CONV3-4 | ' * 20} CONV1-4] -> ADD\n")
     assert problem.hint == "YAML reads '[' as a list; put the pattern into quotes, or write it as a block with '|'"

@@ -62,6 +62,7 @@ def test_every_name_is_found_as_it_is_listed(name: str) -> None:
         ("1080ti", "'1080ti' may be gtx-1080-ti (11.00 GiB)"),
         ("3090 ti", "'3090 ti' may be rtx-3090-ti (23.99 GiB)"),
         ("4070 super", "no device or size '4070 super'; did you mean rtx-4070 (11.99 GiB) or rtx-4070-ti (11.99 GiB)?"),
+        ("5060 ti", "no device or size '5060 ti'"),
         ("rtx 3080 12gb", "no device or size 'rtx 3080 12gb'; did you mean rtx-3080 (10.00 GiB)?"),
         ("8gigs", "no unit 'gigs' for bytes"),
         ("abacus", "no device or size 'abacus'"),

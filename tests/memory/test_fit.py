@@ -232,3 +232,11 @@ def test_each_stage_of_zero_shards_one_more_part() -> None:
     largest = (25_088 * 4_096 + 4_096) * 4
     assert [each.in_flight for each in (plain, one, two, three)] == [plain.gradients, 0, 0, largest]
     assert sharded(simulation, 4, 1, 0, 24 * GIB).in_flight == 0
+
+
+def test_the_search_ends_at_16777216_images() -> None:
+    """900 TiB hold far more images of a single number."""
+    found = fit(cnncalc.analyze("INPUT 1x1x1 -> FC-1"), Options(), 900 * 1024**4)
+
+    assert found.training is not None
+    assert found.training.largest_batch_live == found.inference.largest_batch_live == 16_777_216
