@@ -931,9 +931,13 @@ def test_the_hint_for_a_kind_without_a_key_that_it_needs_is_a_layer_that_is_read
         ("INPUT 8x8x4 -> 2*[RELU] -> FC-2", "a repeat has its count last: [CONV -> RELU]*2"),
         ("INPUT 8x8x4 -> (RELU)*2 -> FC-2", "a group is written in [ ]"),
         ("INPUT 8x8x4 -> [RELU]*2*3 -> FC-2", "put the item into [ ] to repeat it again"),
+        ("INPUT 8x8x4 -> [RELU]X3 -> FC-2", "a repeat is written *3"),
+        ("INPUT 8x8x4 -> [RELU] xyz", None),
+        ("INPUT 8x8x4 -> CONV3-4, FC-2", None),
+        ("INPUT 8x8x4 -> 64 -> FC-2", None),
     ],
 )
-def test_signs_of_other_notations_have_a_hint_with_ours(text: str, hint: str) -> None:
+def test_signs_of_other_notations_have_a_hint_with_ours(text: str, hint: str | None) -> None:
     assert [problem.hint for problem in problems(text)] == [hint]
 
 
