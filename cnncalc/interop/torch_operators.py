@@ -180,6 +180,18 @@ def reversed_binary(type: str) -> Translate:
     return translate
 
 
+def larger(type: str) -> Translate:
+    """aten.max, min of two values; not those of one value, which also give indices or mix images."""
+
+    def translate(t: Translator, node: Any, x: Any, *others: Any, **_: Any) -> None:
+        if len(others) == 1 and t.is_value(others[0]):
+            t.add(type, node, (x, others[0]))
+        else:
+            t.unknown(node)
+
+    return translate
+
+
 def added(type: str) -> Translate:
     """aten.addcmul, addcdiv: a value plus ``value`` times the product, or the quotient, of two others."""
 
@@ -531,6 +543,8 @@ TRANSLATIONS: dict[str, Translate] = {
     "addcmul": added("Mul"),
     "addcdiv": added("Div"),
     "lerp": lerp,
+    "max": larger("Max"),
+    "min": larger("Min"),
     "maximum": binary("Max"),
     "minimum": binary("Min"),
     "matmul": simple("MatMul"),

@@ -320,9 +320,10 @@ def test_a_sum_with_a_product_is_read_as_both(formula: Any, labels: str, learned
         (lambda x, y: torch.amax((x + y).flatten(2), -1), "ADD REDUCE(max, axes=[height, width])"),
         (lambda x, y: (x + y).permute(0, 2, 3, 1).amax([1, 2]), "ADD REDUCE(max, axes=[height, width])"),
         (lambda x, y: F.adaptive_max_pool2d(x + y, 1).flatten(1), "ADD GMP"),
+        (lambda x, y: torch.max(x, y).min(x * y), "MAXIMUM MUL MINIMUM"),
     ],
 )
-def test_a_maximum_over_all_sides_keeps_indices_only_as_a_pool(formula: Any, labels: str) -> None:
+def test_a_maximum_is_of_two_maps_or_of_all_sides_and_keeps_indices_only_as_a_pool(formula: Any, labels: str) -> None:
     report = account(cnncalc.from_torch(Formula(lambda x, y, *_: formula(x, y)), (7, 6, 3)))
     rows = [row for row in report.layers if row.kind not in ("input", "conv")]
     assert " ".join(row.label for row in rows) == labels
