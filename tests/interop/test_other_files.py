@@ -49,7 +49,7 @@ def test_a_file_of_code_is_refused_with_the_way(
         ("", "net.py:NAME"),
         (
             "class A(nn.Module):\n  x = 1\nmodel = A()\nloss = nn.MSELoss()\nsteps = Adam([])\n",
-            "net.py:net or net.py:A",
+            "net.py:model or net.py:A",
         ),
         ("import torch\nimport keras\ndef net():\n  pass\n", "net.py:net"),
     ],
