@@ -127,6 +127,8 @@ class Net:
         """By name of a value of the file: why it differs from the output of the layer of which it is a view."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that an operator has used."""
+        self.normed: set[int] = set()
+        """The ids of the constants that are computed in each pass as a layer computes its weights itself."""
         self._work = 0
         self._parts: dict[tuple[int, str], int] = {}
         self._recipes: dict[tuple[Any, ...], int] = {}
