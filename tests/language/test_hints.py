@@ -98,6 +98,27 @@ def test_the_smallest_input_works_and_no_smaller_one_does(text: str) -> None:
         assert problems(text, Settings(input=Volume(smaller, smaller, depth)))
 
 
+UNEQUAL = [
+    ("INPUT 101x3 -> CONV3-8@a -> POOL2 -> UPSAMPLE2 -> ADD(@a)", ["100x3", "102x3"]),
+    ("INPUT 50x37x3 -> CONV3-4@a -> POOL2*3 -> UPSAMPLE2*3 -> CONCAT(@a)", ["48x32x3", "56x40x3"]),
+    ("INPUT 50x40x3 -> CONV3-4@a -> POOL2*3 -> UPSAMPLE2*3 -> CONCAT(@a)", ["48x40x3", "56x40x3"]),
+    ("INPUT 9x8x7x2 -> CONV3-4@a -> POOL2 -> UPSAMPLE2 -> ADD(@a)", ["8x8x6x2", "10x8x8x2"]),
+    ("INPUT 3x3 -> CONV3-8@a -> POOL4(round=ceil) -> UPSAMPLE4 -> ADD(@a)", ["4x3"]),
+    ("INPUT 30x30x3 -> [CONV3-4/2 | CONV3-4] -> CONCAT -> FC-2", []),
+    ("INPUT 8x8x4 -> [CONV3-5 | ] -> ADD", []),
+    ("INPUT 10x3 -> CONV3-8@a -> POOL3/2(pad=0) -> UPSAMPLE2 -> ADD(@a)", []),
+]
+
+
+@pytest.mark.parametrize(("text", "inputs"), UNEQUAL)
+def test_unequal_volumes_have_a_hint_with_the_nearest_inputs_that_work(text: str, inputs: list[str]) -> None:
+    (first, *_) = problems(text)
+    assert first.code == "merge-mismatch"
+    assert re.findall(r"\d+(?:x\d+)+", first.hint or "") == inputs
+    for size in inputs:
+        assert problems(text, Settings(input=Volume(*map(int, size.split("x"))))) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
