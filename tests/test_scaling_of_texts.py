@@ -10,6 +10,7 @@ import pytest
 
 from cnncalc.errors import CnncalcError
 from cnncalc.figures.budget import from_calls
+from cnncalc.interop.other_files import refusal
 from cnncalc.language.reading import read_pattern
 from tests.analysis.test_scaling import MOST, growth
 from tests.documents.helpers import scanned
@@ -35,6 +36,7 @@ def _refused_limit(text: str) -> None:
 READERS: dict[str, Callable[[str], object]] = {
     "pattern": _refused,
     "limit": _refused_limit,
+    "code": lambda text: refusal("net.py", text.encode()),
     **{name: partial(scanned, syntax=name) for name in ("markdown", "html", "rst", "latex", "asciidoc")},
 }
 TEXTS: dict[str, tuple[str, int, Callable[[int], str]]] = {
@@ -51,6 +53,9 @@ TEXTS: dict[str, tuple[str, int, Callable[[int], str]]] = {
     "lists in lists": ("markdown", 500, lambda n: "- " * n + MARKER),
     "lines behind a long one": ("markdown", 300, lambda n: f"a\n{'x' * 10 * n}\n" + "b\n" * n),
     "rows of many cells": ("markdown", 300, lambda n: f"{'a|' * n}\n{'-|' * n}\n" + "c|d\n" * n),
+    "code of empty lines": ("code", 1_000, lambda n: "\n" * n),
+    "code of words and empty lines": ("code", 200, lambda n: "import\n\nfrom\n" * n + "\n" * n),
+    "a class without an end": ("code", 400, lambda n: "class A(" + "Module" * n),
     "commands without an end": ("latex", 1_000, lambda n: r"\mintinline{" * n + "% x\n"),
 }
 """For each text what reads it, how long the short one is, and the text of a length."""

@@ -65,9 +65,7 @@ def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = No
         if item is not None and owner is not None:
             problems += _share_problems(item, owner)
     if problems:
-        if with_hints and any(problem.code in TOO_SMALL and problem.hint is None for problem in problems):
-            problems = _with_smallest_input(graph, problems)
-        raise DesignError(problems)
+        raise DesignError(_with_other_input(graph, problems) if with_hints else problems)
     return tuple(item for item in shaped if item is not None)
 
 
@@ -88,6 +86,13 @@ MAX_TRIED_LAYERS = 30_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 TOO_SMALL = ("window-too-large", "crop-too-large", "volume-vanishes", "pad-too-large")
 """The codes of problems that a larger input solves, and a smaller one does not."""
+UNEQUAL = ("merge-mismatch",)
+"""The codes of problems that an input of a slightly different size may solve: sizes that strides divide."""
+MAX_NEAR = 64
+"""How much smaller or larger the sides of an input are that is tried for the hint about unequal volumes.
+
+They are at least half as large as those of the design.
+"""
 MAX_UNCHANGED = 128
 """The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
@@ -140,32 +145,66 @@ class _Trials:
         return problem is not None and problem[0] in TOO_SMALL
 
 
-def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
-    """The problems with a hint about an input that works, if one is found.
+def _with_other_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
+    """The problems with a hint about an input that works, if one is searched for and found.
 
-    That is the input with its depth last, or the smallest square one. The sides that are large enough for all windows
-    are tried in ascending order, since an input larger than one that works may not work: branches may not fit together.
+    For volumes that are too small that is the input with its depth last, or the smallest square one; for unequal
+    volumes, the nearest smaller and larger inputs.
     """
+    open_codes = {problem.code for problem in problems if problem.hint is None}
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input):
+    if not isinstance(layer, Input) or open_codes.isdisjoint((*TOO_SMALL, *UNEQUAL)):
         return problems
     trials, size = _Trials(graph, places[0]), Volume(*layer.size)
     if trials.are_over:
         return problems
+    if open_codes.isdisjoint(TOO_SMALL):
+        near = [f"{found.size}" for found in _nearest_inputs(trials, size)]
+        says = "nearest input that works is" if len(near) == 1 else "nearest inputs that work are"
+        return _with_hint(problems, f"the {says} {' and '.join(near)}", UNEQUAL) if near else problems
     other = depth_last(size)
     if other is not None and not trials.problem_of(other):
         order = " x ".join(size.names)
-        return _with_hint(problems, f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
+        hint = f"an input is {order} x depth: with {other.size} instead of {size.size} it works"
+        return _with_hint(problems, hint, TOO_SMALL)
     found = _smallest_input(trials, size)
     if found is None:
         return problems
     shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
-    return _with_hint(problems, f"the smallest {shape}input that works is {found.size}")
+    return _with_hint(problems, f"the smallest {shape}input that works is {found.size}", TOO_SMALL)
+
+
+def _nearest_inputs(trials: _Trials, size: Volume) -> list[Volume]:
+    """The nearest inputs that work of which no side is larger, and of which none is smaller, as far as they are found.
+
+    A side is tried with all sides equal to it: what each side must be does not depend on the others.
+    """
+    known: dict[int, bool] = {}
+
+    def fits(side: int) -> bool:
+        if side not in known:
+            known[side] = not trials.are_over and not trials.problem_of(size.with_sides((side,) * len(size.sides)))
+        return known[side]
+
+    found = []
+    for sign in (-1, 1):
+        tried = [[side + sign * step for step in range(MAX_NEAR + 1)] for side in size.sides]
+        sides = [
+            next((each for each in steps if 2 * each >= side and fits(each)), 0)
+            for side, steps in zip(size.sides, tried, strict=True)
+        ]
+        if all(sides) and not trials.problem_of(size.with_sides(tuple(sides))):
+            found.append(size.with_sides(tuple(sides)))
+    return found
 
 
 def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
-    """The smallest input with equal sides that works, if one is found."""
+    """The smallest input with equal sides that works, if one is found.
+
+    The sides that are large enough for all windows are tried in ascending order, since an input larger than one that
+    works may not work: branches may not fit together.
+    """
 
     def of_side(side: int) -> Volume:
         return size.with_sides((side,) * len(size.sides))
@@ -188,10 +227,10 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
     return None
 
 
-def _with_hint(problems: list[Problem], hint: str) -> list[Problem]:
-    """The problems; those that a larger input solves get the hint unless they have one."""
+def _with_hint(problems: list[Problem], hint: str, codes: Sequence[str]) -> list[Problem]:
+    """The problems; those of these codes get the hint unless they have one."""
     return [
-        problem._replace(hint=hint) if problem.code in TOO_SMALL and problem.hint is None else problem
+        problem._replace(hint=hint) if problem.code in codes and problem.hint is None else problem
         for problem in problems
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from cnncalc import __version__
 from cnncalc.cli.command import DONE
 from cnncalc.cli.console import StreamError
 from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
-from cnncalc.errors import Problem, ValueProblem, nearest
+from cnncalc.errors import CnncalcError, Problem, ValueProblem, nearest
 from cnncalc.language.files import reason
 
 if TYPE_CHECKING:
@@ -310,13 +311,18 @@ def _is_of_a_pattern(word: str) -> bool:
 
 
 def _variables(words: Sequence[str]) -> list[str]:
-    """The names of the variables of the first named net of a call."""
-    from cnncalc.analysis.loading import Loader
+    """The names of the variables of the first named net, architecture file or pattern of a call, if it can be read."""
+    from cnncalc.analysis.loading import ARCHITECTURE, Loader
     from cnncalc.language.catalogue import path
-    from cnncalc.language.settings import DEFAULT_SETTINGS
 
-    net = next(filter(path, words), None)
-    return list(Loader(net).variables(DEFAULT_SETTINGS)) if net else []
+    for word in words:
+        is_file = word.lower().endswith(ARCHITECTURE.endings) and os.path.isfile(word)
+        if is_file or "->" in word or path(word):
+            try:
+                return list(Loader(word).variables())
+            except CnncalcError:
+                return []
+    return []
 
 
 def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequence[str]) -> ValueProblem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cnncalc.errors import Problem
-from cnncalc.source import visible
+from cnncalc.source import argument, visible
 
 MOST_READ = 100_000
 """The bytes of a file that are searched for names."""
@@ -41,12 +41,15 @@ def refusal(name: str, data: bytes) -> Problem | None:
 
 def _code(name: str, text: str) -> Problem:
     """The problem of a file of Python code: which of its names can be a net."""
-    if re.search(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", text, re.MULTILINE) and "torch" not in text:
+    if re.search(r"^[ \t]*(?:import|from)[ \t]+(?:keras|tensorflow)\b", text, re.MULTILINE) and "torch" not in text:
         message = f"{name} is code of Keras, which is not run"
         return Problem("not-a-design", message, None, f"{TO_KERAS}; so does model.to_json()")
-    classes = re.findall(r"^class\s+(\w+)\([^)\n]*(?:Module|Sequential)[^)\n]*\)", text, re.MULTILINE)
-    made = re.findall(r"^(\w+)\s*(?::[^=\n]+)?=\s*(?:nn\.|torch\.nn\.)?(?:Sequential|[A-Z]\w*)\(", text, re.MULTILINE)
-    functions = re.findall(r"^def\s+([A-Za-z]\w*)\(\s*\)", text, re.MULTILINE)
+    heads = re.findall(r"^class[ \t]+(\w+)\(([^)\n]*)\)", text, re.MULTILINE)
+    classes = [each for each, bases in heads if "Module" in bases or "Sequential" in bases]
+    calls = re.findall(r"^(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?:nn\.|torch\.nn\.)?([A-Z]\w*)\(", text, re.MULTILINE)
+    made = [each for each, called in calls if called in ("Sequential", *classes)]
+    functions = re.findall(r"^def[ \t]+([A-Za-z]\w*)\([ \t]*\)", text, re.MULTILINE)
     names = list(dict.fromkeys([*made[::-1], *classes[::-1], *functions[::-1]]))[:MOST_NAMES]
     message = f"{name} is Python code: write which module, class or function in it is the net"
-    return Problem("not-a-design", message, None, " or ".join([f"{name}:{each}" for each in names]) or f"{name}:NAME")
+    targets = [argument(f"{name}:{each}") for each in names or ["NAME"]]
+    return Problem("not-a-design", message, None, " or ".join(targets))

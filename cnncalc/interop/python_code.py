@@ -85,10 +85,10 @@ def _file(path: str, folder: str) -> Any:
 
 
 def failure_of(what: str, error: BaseException) -> Problem:
-    """The problem for an exception of the user's code, with the line that raised it, if it was not a call of ours."""
+    """The problem for an exception of the user's code, with the line of that code that raised it, if one did."""
     import traceback
 
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
     place = f" (in {_shown(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     text = str(error).strip().splitlines()
@@ -98,5 +98,4 @@ def failure_of(what: str, error: BaseException) -> Problem:
 
 def _shown(path: str) -> str:
     """The path of a file of code, from the working folder if it lies there."""
-    inside = os.path.relpath(path)
-    return path if inside.startswith("..") else inside
+    return path.removeprefix(os.path.join(os.getcwd(), ""))

@@ -395,11 +395,15 @@ REDUCED: Mapping[str, str] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceM
 
 
 def reduction_layer(net: Net, operator: Operator, type: str, source: Source, atoms: frozenset[Atom]) -> Source | None:
-    """Adds the layers of a reduction: GAP, GMP, REDUCE, or REDUCE of squares. Raises Unsupported for others."""
+    """Adds the layers of a reduction: GAP, GMP, REDUCE, or REDUCE of squares. Raises Unsupported for others.
+
+    GMP keeps the indices of the largest values in training; an operator without ``has_indices`` is REDUCE.
+    """
     axes = reduced_axes(source.volume, atoms)
     names = tuple([n for n, size in zip(source.volume.names, source.volume, strict=False) if size > 1])
-    if axes == names and type in ("ReduceMean", "ReduceMax"):
-        return net.add("gap" if type == "ReduceMean" else "gmp", [source], operator.name)
+    pools = {"ReduceMean": "gap", **({"ReduceMax": "gmp"} if operator.attributes.get("has_indices", True) else {})}
+    if axes == names and type in pools:
+        return net.add(pools[type], [source], operator.name)
     if type not in REDUCED:
         if type not in ("ReduceL2", "ReduceSumSquare"):
             raise Unsupported("no layer kind computes this reduction")

@@ -23,7 +23,7 @@ from cnncalc.interop import (
 )
 from cnncalc.interop.builder import MAX_BITS, WRONG, Unsupported
 from cnncalc.interop.operators import Branch
-from cnncalc.interop.tensor import Array, Made, Source, Tensor, Value, WrongFile
+from cnncalc.interop.tensor import KEEPING, Array, Made, Source, Tensor, Value, WrongFile
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
@@ -127,6 +127,9 @@ BROADCASTING = frozenset((
     "LessOrEqual", "Reshape", "Transpose",
 ))  # fmt: skip
 """Operators that take an expanded input without its copies; for others the copies are concatenated first."""
+
+VIEWS = frozenset((*KEEPING, "Transpose", "Expand"))
+"""Operators on weights that compute no new numbers."""
 
 REASONS = {
     **dict.fromkeys(
@@ -508,7 +511,8 @@ def _count(net: Net) -> None:
     if left:
         many = sum(left.values())
         first = next(iter(left))
-        net.builder.note(f"{many:,} numbers in {len(left)} tensors that are not parameters of a layer, such as {first}")
+        tensors = plural(len(left), "tensor")
+        net.builder.note(f"{many:,} numbers in {tensors} that are not parameters of a layer, such as {first}")
     held = sum((net.held | net.buffers).values())
     if net.repeated:
         net.builder.note(
@@ -518,6 +522,18 @@ def _count(net: Net) -> None:
     stored, used = _computed(net)
     if stored != used:
         net.builder.note(f"{plural(used, 'weight')} computed from {plural(stored, 'number')} of the file")
+    steps = {
+        name: value.elements
+        for operator in net.net.operators
+        if operator.type not in VIEWS
+        for name, value in zip(operator.outputs, map(net.values.get, operator.outputs), strict=True)
+        if isinstance(value, Array) and value.is_learned and value.elements > 1 and id(value) not in net.normed
+    }
+    if steps:
+        net.builder.note(
+            f"{sum(steps.values()):,} numbers in {plural(len(steps), 'tensor')} that are computed from weights in each "
+            f"pass, such as {net.makers[next(iter(steps))].name}: their memory is not counted"
+        )
     counted = net.builder.numbers()
     if counted != held + net.repeated:
         net.builder.note(f"the layers have {counted:,} parameters, their tensors in the file {held:,} numbers")

@@ -127,6 +127,8 @@ class Net:
         """By name of a value of the file: why it differs from the output of the layer of which it is a view."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that an operator has used."""
+        self.normed: set[int] = set()
+        """The ids of the constants that are computed in each pass as a layer computes its weights itself."""
         self._work = 0
         self._parts: dict[tuple[int, str], int] = {}
         self._recipes: dict[tuple[Any, ...], int] = {}
@@ -381,20 +383,23 @@ class Net:
 
     def settled(self, tensor: Tensor) -> Tensor:
         """A tensor whose order SHUFFLE, WINDOW or UNWINDOW gives, as the output of that layer; others as they are."""
-        rank = tensor.rank
-        is_map = rank == len(tensor.source.volume) + 1 and len(tensor.axes[1]) == 2
-        for groups in [[*[[side] for side in range(2, rank)], [1]]] if is_map else [[[0], [1], [2]], [[1], [2], [3]]]:
-            first = groups[0][0]
-            if rank != max(map(max, groups)) + 1 or bool(first) == any(atom.side != BATCH for atom in tensor.axes[0]):
-                continue
-            try:
-                _, target = self._parts_and_target(tensor, groups)
-            except Unsupported:
-                continue
-            volume = tensor.source.volume
-            found = moves(volume, target) if covers(volume, target) else None
-            if found is not None and [move.kind for move in found] in (["shuffle"], ["window"], ["unwindow"]):
-                return self.rearranged(tensor, groups)
+        rank, volume = tensor.rank, tensor.source.volume
+        has_windows = any(atom.side != BATCH for atom in tensor.axes[0])  # windows x positions x depth
+        if rank == len(volume) + 1 and len(tensor.axes[1]) == 2:  # batch x depth x sides, the depth in two parts
+            groups = [] if has_windows else [*[[side] for side in range(2, rank)], [1]]
+        elif rank == (3 if has_windows else 4):
+            groups = [[axis] for axis in range(rank - 3, rank)]
+        else:
+            groups = []
+        if not groups:
+            return tensor
+        try:
+            _, target = self._parts_and_target(tensor, groups)
+        except Unsupported:
+            return tensor
+        found = moves(volume, target) if covers(volume, target) else None
+        if found is not None and [move.kind for move in found] in (["shuffle"], ["window"], ["unwindow"]):
+            return self.rearranged(tensor, groups)
         return tensor
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:

@@ -12,16 +12,18 @@ from cnncalc.interop.tensor import Array, Source, Tensor, Value, WrongFile, axes
 from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import Net, Unknown
+from cnncalc.interop.tensor_normed import NO_ARRAYS, Normed, normed
 from cnncalc.interop.tensor_pads import pads_key
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
 from cnncalc.interop.views import last_axes, maps_axes
+from cnncalc.layers.convolution import STANDARD_EPS
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
 
@@ -126,7 +128,7 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
 
 
 def conv(net: Net, operator: Operator) -> Value:
-    """Conv: CONV, or DWCONV if each map has its own filters."""
+    """Conv: CONV, or DWCONV if each map has its own filters, unless they are normed."""
     weight, bias = _filters(net, operator)
     window = windows(net, operator, weight.shape[2:])
     groups = int(operator.attributes.get("group", 1))
@@ -137,7 +139,8 @@ def conv(net: Net, operator: Operator) -> Value:
         )
     require_vectors({"bias": bias}, filters, "filters")
     keys = window.keys()
-    if groups == depth > 1:
+    made = normed(weight)
+    if groups == depth > 1 and made is None:
         if filters > depth:
             keys["multiplier"] = filters // depth
         maps = shaped(weight, depth, filters // depth, *weight.shape[2:])
@@ -146,9 +149,26 @@ def conv(net: Net, operator: Operator) -> Value:
     else:
         if groups > 1:
             keys["groups"] = groups
+        if made is not None:
+            return net.maps(_normed_conv(net, operator, window, made, bias, keys), window.tensor, window.front)
         own = kernel_first(weight, 1, 0)
         found = _with_weights(net, operator, window, "conv", own, bias, {"filters": filters, **keys})
     return net.maps(found, window.tensor, window.front)
+
+
+def _normed_conv(
+    net: Net, operator: Operator, window: Windows, made: Normed, bias: Array | None, keys: dict[str, Any]
+) -> Source:
+    """Adds a CONV that is ``normed`` or ``standardized``."""
+    keys = {"filters": made.weight.shape[0], **keys, **made.keys}
+    own = kernel_first(made.weight, 1, 0)
+    found = _with_weights(net, operator, window, "conv", own, bias, keys, made.parameters, made.buffers)
+    net.normed.update(map(id, made.steps))
+    if made.epsilon is not None and made.epsilon != STANDARD_EPS:
+        why = f"weights standardized with an epsilon of {made.epsilon:g}, here {STANDARD_EPS:g}"
+        net.differs(found, why)
+        net.builder.note(why)
+    return found
 
 
 def _filters(net: Net, operator: Operator) -> tuple[Array, Array | None]:
@@ -163,13 +183,15 @@ def _filters(net: Net, operator: Operator) -> tuple[Array, Array | None]:
 
 
 def _with_weights(
-    net: Net, operator: Operator, window: Windows, kind: str, weight: Array, bias: Array | None, keys: dict[str, Any]
-) -> Source:
-    """Adds a layer with filters; ``weight`` has the axes of the kernel first."""
+    net: Net, operator: Operator, window: Windows, kind: str, weight: Array, bias: Array | None, keys: dict[str, Any],
+    more: Mapping[str, Array | None] = NO_ARRAYS, buffers: Mapping[str, Array | None] = NO_ARRAYS,
+) -> Source:  # fmt: skip
+    """Adds a layer with filters; ``weight`` has the axes of the kernel first, ``more`` are further parameters."""
     if bias is None:
         keys["bias"] = False
     own = shaped(weight, *[1] * window.front, *weight.shape)
-    return learned(net, operator, window.tensor, kind, {"weight": own, "bias": flat(bias)}, **keys).source
+    arrays = {"weight": own, "bias": flat(bias), **more}
+    return learned(net, operator, window.tensor, kind, arrays, buffers, **keys).source
 
 
 def deconv(net: Net, operator: Operator) -> Value:

@@ -286,7 +286,9 @@ class Translator:
         return found
 
     def _has_submodules(self, path: str) -> bool:
-        return any(True for _ in self.module.get_submodule(path).children())
+        """Whether a module has submodules, not counting those that compute its weights."""
+        children = self.module.get_submodule(path).named_children()
+        return any(name != "parametrizations" for name, _ in children)
 
     def same(self, node: Any, source: Any) -> None:
         """Makes the value of a node that of another one."""

@@ -98,6 +98,11 @@ def group_norm(
     t.add("GroupNormalization", node, (x, weight, bias), num_groups=groups, epsilon=eps)
 
 
+def weight_norm(t: Translator, node: Any, weight: Any, length: Any, axis: int = 0) -> None:
+    """aten._weight_norm: each index of an axis gets the length that is given for it."""
+    t.add("WeightNorm", node, (weight, length), axis=axis)
+
+
 def instance_norm(t: Translator, node: Any, x: Any, weight: Any, bias: Any, *rest: Any) -> None:
     """aten.instance_norm."""
     t.add("InstanceNormalization", node, (x, weight, bias), epsilon=rest[4])
@@ -144,29 +149,66 @@ def softmax(type: str) -> Translate:
 
 
 def binary(type: str) -> Translate:
-    """Arithmetic of two values, of which one may be a number."""
+    """Arithmetic of two values, of which one may be a number; ``alpha`` multiplies the second one."""
 
     def translate(t: Translator, node: Any, x: Any, other: Any, **more: Any) -> None:
-        alpha = more.get("alpha", 1)
-        if more.get("rounding_mode") is not None or (alpha != 1 and t.is_value(other)):
+        if more.get("rounding_mode") is not None:
             t.unknown(node)
             return
-        operand = other if t.is_value(other) else t.number(other * alpha)
+        operand = _times(t, node, other, more.get("alpha", 1))
         t.add(type, node, (x, operand), in_place=t.is_in_place(node))
 
     return translate
+
+
+def _times(t: Translator, node: Any, x: Any, factor: float) -> Any:
+    """A value of the graph, an intermediate one, or a number, times a number."""
+    if not isinstance(x, str) and not t.is_value(x):
+        return t.number(x * factor)
+    if factor == 1:
+        return x
+    shape = t.sizes[x] if isinstance(x, str) else t.shape(x)
+    return t.step("Mul", node, (x, t.number(factor)), shape)
 
 
 def reversed_binary(type: str) -> Translate:
     """aten.rsub: the operands in reverse order."""
 
     def translate(t: Translator, node: Any, x: Any, other: Any, alpha: float = 1) -> None:
-        if alpha != 1:
-            t.unknown(node)
-            return
-        t.add(type, node, (other if t.is_value(other) else t.number(other), x))
+        t.add(type, node, (other if t.is_value(other) else t.number(other), _times(t, node, x, alpha)))
 
     return translate
+
+
+def larger(type: str) -> Translate:
+    """aten.max, min of two values; not those of one value, which also give indices or mix images."""
+
+    def translate(t: Translator, node: Any, x: Any, *others: Any, **_: Any) -> None:
+        if len(others) == 1 and t.is_value(others[0]):
+            t.add(type, node, (x, others[0]))
+        else:
+            t.unknown(node)
+
+    return translate
+
+
+def added(type: str) -> Translate:
+    """aten.addcmul, addcdiv: a value plus ``value`` times the product, or the quotient, of two others."""
+
+    def translate(t: Translator, node: Any, x: Any, one: Any, other: Any, *, value: float = 1) -> None:
+        shape = tuple(t.torch.broadcast_shapes(t.shape(one), t.shape(other)))
+        term = _times(t, node, t.step(type, node, (one, other), shape), value)
+        t.add("Add", node, (x, term), in_place=t.is_in_place(node))
+
+    return translate
+
+
+def lerp(t: Translator, node: Any, start: Any, end: Any, weight: Any) -> None:
+    """aten.lerp: ``start`` plus ``weight`` times the difference of ``end`` and ``start``."""
+    shape = tuple(t.torch.broadcast_shapes(t.shape(start), t.shape(end)))
+    change = t.step("Sub", node, (end, start), shape)
+    factor = weight if t.is_value(weight) else t.number(weight)
+    t.add("Add", node, (start, t.step("Mul", node, (change, factor), t.shape(node))), in_place=t.is_in_place(node))
 
 
 def max_pool(
@@ -221,13 +263,13 @@ def adaptive(kind: str) -> Translate:
     return translate
 
 
-def reduce(type: str) -> Translate:
+def reduce(type: str, **attributes: Any) -> Translate:
     """aten.mean, sum, amax, amin over axes."""
 
     def translate(t: Translator, node: Any, x: Any, axes: Any = None, keepdim: bool = False, **_: Any) -> None:
         every = list(range(len(t.shape(x))))
         chosen = every if axes is None or axes == [] else _each(axes, 1)
-        t.add(type, node, (x,), axes=[axis % len(every) for axis in chosen], keepdims=int(keepdim))
+        t.add(type, node, (x,), axes=[axis % len(every) for axis in chosen], keepdims=int(keepdim), **attributes)
 
     return translate
 
@@ -457,6 +499,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "rms_norm": rms_norm,
+    "_weight_norm": weight_norm,
     "group_norm": group_norm,
     "instance_norm": instance_norm,
     "relu": activation("Relu"),
@@ -497,11 +540,16 @@ TRANSLATIONS: dict[str, Translate] = {
     "div": binary("Div"),
     "true_divide": binary("Div"),
     "rsub": reversed_binary("Sub"),
+    "addcmul": added("Mul"),
+    "addcdiv": added("Div"),
+    "lerp": lerp,
+    "max": larger("Max"),
+    "min": larger("Min"),
     "maximum": binary("Max"),
     "minimum": binary("Min"),
     "matmul": simple("MatMul"),
     "bmm": simple("MatMul"),
-    "mm": simple("MatMul"),
+    **dict.fromkeys(("mm", "mv", "dot", "vdot"), simple("MatMul")),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), max_pool),
     **dict.fromkeys(("max_unpool2d", "max_unpool3d"), max_unpool),
     **dict.fromkeys(("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
@@ -510,7 +558,7 @@ TRANSLATIONS: dict[str, Translate] = {
     **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), adaptive("Max")),
     "mean": reduce("ReduceMean"),
     "sum": reduce("ReduceSum"),
-    "amax": reduce("ReduceMax"),
+    "amax": reduce("ReduceMax", has_indices=False),
     "amin": reduce("ReduceMin"),
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), reshape),
     **dict.fromkeys(("view_as", "reshape_as", "ravel"), reshape),

@@ -47,10 +47,26 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
     graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
     no_forward = imported_torch().nn.Module.forward  # that of ModuleList, ModuleDict and modules that only hold others
     paths = [valid_name(path) for path, each in module.named_modules() if path and type(each).forward is no_forward]
-    graph = graph._replace(containers=frozenset(paths))
+    graph = graph._replace(containers=frozenset(paths), notes=(*graph.notes, *_kept_by_hooks(module)))
     if settings.input is None and not settings.inputs:
         graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
     return graph
+
+
+def _kept_by_hooks(module: Any) -> list[str]:
+    """A note on weights that the older hooks of weight and spectral norm keep after each pass; empty without such."""
+    from torch.nn.utils.spectral_norm import SpectralNorm
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    kept = sum(
+        getattr(each, hook.name).numel()
+        for each in module.modules()
+        for hook in each._forward_pre_hooks.values()  # noqa: SLF001 (the only way to find them)
+        if isinstance(hook, (SpectralNorm, WeightNorm))
+    )
+    return [f"{plural(kept, 'weight')} kept between passes by hooks of torch.nn.utils, not counted in memory"] * (
+        kept > 0
+    )
 
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:

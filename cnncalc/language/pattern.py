@@ -196,7 +196,8 @@ class PatternParser:
         self._refuse_mapping()
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
         hints = {"(": "a group is written in [ ]", "{": "a group is written in [ ]"}
-        hints["integer"] = "a repeat has its count last: [CONV -> RELU]*2"
+        if self.tokens[min(self.at + 1, len(self.tokens) - 1)].type == "*":
+            hints["integer"] = "a repeat has its count last: [CONV -> RELU]*2"
         return self.error(f"{after} a layer or '[', found {self.found()}", hint=hints.get(self.token.type))
 
     def _unexpected(self, groups: list[_OpenGroup], state: int) -> DesignError:
@@ -216,9 +217,9 @@ class PatternParser:
         hint = None
         if self.token.type == "label":  # a label after '*' or '?': an item has its label before these
             hint = f"put what the name refers to into brackets: [{self._last_item()}]{self.found()[1:-1]}"
-        elif self.token.type == "word" and self.tokens[self.at - 1].type == "]" and self.token.value[0] in "x\u00d7":
-            hint = f"a repeat is written *{self.token.value[1:] or 2}"
-        elif self.token.type == "," and self.tokens[self.at - 1].type == "integer":
+        elif self._repeats_with_x():
+            hint = f"a repeat is written *{self.token.value[1:]}"
+        elif self.token.type == "," and self._is_size_of_input():
             hint = "a size is written with x, as 9x9x3"
         elif self._continues_a_size():
             hint = "a size is written without blanks, as 9x9x3"
@@ -232,6 +233,18 @@ class PatternParser:
         if not is_size or self.token.type != "word" or self.token.value[0] not in "x\u00d7":
             return False
         return self.token.value[1:2] in ("", *"0123456789")
+
+    def _repeats_with_x(self) -> bool:
+        """Whether the next token is the ``x3`` or ``xN`` of ``[..]x3``."""
+        if self.token.type != "word" or self.tokens[self.at - 1].type != "]":
+            return False
+        sign, count = self.token.value[0], self.token.value[1:]
+        return sign in "xX\u00d7" and (count.isdigit() or (len(count) == 1 and count.isalpha()))
+
+    def _is_size_of_input(self) -> bool:
+        """Whether the next token follows the first number of ``INPUT 9,9,3``."""
+        word, number = self.tokens[max(0, self.at - 2)], self.tokens[self.at - 1]
+        return number.type == "integer" and word.type == "word" and word.value.upper() == "INPUT"
 
     def _last_item(self) -> str:
         """The text of the item before the next token; a long one is abbreviated to ``[...]*2``."""

@@ -433,8 +433,9 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax, value: Operand, first: O
     for key, sign, there in given:
         if key and (there is not None or key == free):
             form += f"{sign}{text if key == free or there is None else _as_size(there)}"
-    keys = f"; its keys are {', '.join(kind.keys)}" if free is None and kind.keys else ""
-    return f"write {form}{keys}"
+    if free is not None or not kind.keys:
+        return f"write {form}"
+    return f"write {form}; its {'key is' if len(kind.keys) == 1 else 'keys are'} {', '.join(kind.keys)}"
 
 
 def _as_size(value: Operand) -> str:

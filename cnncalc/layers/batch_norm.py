@@ -83,7 +83,8 @@ class BatchNorm(Affine):
         # cuDNN computes the gradients of input, scale and shift, needed or not
         if builder.is_native_norm:
             if builder.is_fake:  # composed of element-wise operations
-                return builder.single(inputs, order="input", makes_all="input")
+                scratch = self.narrow_shift(builder, inputs[0], Size(builder.output.depth))
+                return builder.single(inputs, order="input", makes_all="input", scratch=scratch)
             if not builder.is_cpu:
                 return builder.single(inputs)
             layout = builder.layout_of(inputs[0])  # the order of a dense input; strides of axes of size 1 do not count

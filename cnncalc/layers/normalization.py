@@ -63,6 +63,17 @@ class Affine(Normalization):
         depth = inputs[0].depth
         return self._affine((depth,), Count(depth))
 
+    def narrow_shift(self, builder: TorchBuilder, x: int, elements: Size) -> tuple[Size, ...]:
+        """Temporaries of the gradient of a shift with these elements, made by PyTorch's own kernel of batch norm.
+
+        Without a scale the gradient is made in the type of the input; where nothing needs the gradient of the input,
+        that is freed before the one of the shift is converted.
+        """
+        item, wide = builder.item_of(x), builder.parameter_item
+        if self.scale or item == wide or not any(builder.learned_bytes(one).fixed for one in builder.own_parameters):
+            return ()
+        return (elements.times(item),) if builder.learns(x) else (elements.times(item), elements.times(-wide))
+
 
 def normalized(xp: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """(x - mean) / sqrt(variance + eps), with mean and variance along ``axes``."""
@@ -382,6 +393,8 @@ class InstanceNorm(ImageNorm):
         is_native = builder.is_native_norm
         always = (x, *repeated) if not is_native else (x,) if builder.is_fake else ()
         unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
+        if is_native and builder.is_fake:
+            unneeded += self.narrow_shift(builder, x, each)
         return builder.operation(
             [x, *repeated],
             keeps=keeps,

@@ -315,13 +315,12 @@ class TorchLowering(TorchLayouts):
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
-        is_cast = self.items[value] != item or self.parameter_item != item
         # one number for all channels has fewer axes than the value
-        is_summed = is_cast or not along or self.is_summed(value, factor)
+        is_summed = self.parameter_item != item or not along or self.is_summed(value, factor)
         scratch: tuple[Size, ...] = (whole,) if is_learned and is_summed else ()
         if self.items[value] != item and self.learns(value):  # the gradient of the value, in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
-            scratch += (whole, later) if is_learned else (whole,)
+            scratch += (whole, later) if is_learned and is_summed else (whole,)
         sums: tuple[Size, ...] = ()
         if is_learned and self.parameter_item != item:  # the gradient of the factor is summed in float32
             owner = self.parameters[factor]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS, option_hint
 from cnncalc.errors import ValueProblem, nearest
 from tests.calls import called
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NET = "INPUT 32x32x3 -> CONV3-8 -> RELU -> GAP -> FC-4"
 ARGUMENTS = {"explain": [NET, "conv1"], "value": [NET, "macs"], "diff": ["lenet5", "alexnet"], "docs": ["README.md"]}
@@ -83,6 +87,7 @@ def test_a_word_of_a_value_that_is_known_elsewhere_leads_to_one_that_is_taken() 
         ("table vgg16 --input 64,64,3", "--input 64x64x3"),
         ("table vgg16 --input 224X224X3", "--input 224x224x3"),
         ("table mobilenet-v2 --alpha 0.5", "use --set alpha=0.5"),
+        ("table 'INPUT 8x8x3 -> CONV3-{w}' --w 4", "use --set w=4"),
         ("table resnet50 --md", "use --format markdown"),
         ("table vgg16 --png", "--format png is an option of cnncalc plot"),
         ("table vgg16 --yaml", "--as yaml is an option of cnncalc show"),
@@ -102,6 +107,14 @@ def test_a_word_of_a_value_that_is_known_elsewhere_leads_to_one_that_is_taken() 
 )
 def test_the_hint_for_a_call_that_is_not_read(call: str, hint: str) -> None:
     assert hint_of(*shlex.split(call)) == hint
+
+
+def test_a_variable_of_a_file_is_set_with_set(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("variables: {w: 2}\nlayers: INPUT 8x8x3 -> CONV3-{w}\n", encoding="utf-8")
+    assert hint_of("table", str(file), "--w", "4") == "use --set w=4"
+    file.write_text("layers: [\n", encoding="utf-8")
+    assert hint_of("table", str(file), "--w", "4") == "cnncalc table --help"
 
 
 def test_a_word_known_elsewhere_is_suggested_only_where_its_meaning_is_known() -> None:

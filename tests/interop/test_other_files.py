@@ -47,6 +47,10 @@ def test_a_file_of_code_is_refused_with_the_way(
         ("class A(nn.Module):\n  x = 1\nclass B(torch.nn.Module):\n  y = 2\n", "net.py:B or net.py:A"),
         ("class C(Base):\n  x = 1\n\ndef with_size(n):\n  pass\n", "net.py:NAME"),
         ("", "net.py:NAME"),
+        (
+            "class A(nn.Module):\n  x = 1\nmodel = A()\nloss = nn.MSELoss()\nsteps = Adam([])\n",
+            "net.py:model or net.py:A",
+        ),
         ("import torch\nimport keras\ndef net():\n  pass\n", "net.py:net"),
     ],
 )
@@ -55,6 +59,16 @@ def test_the_names_of_code_that_can_be_nets(code: str, hint: str) -> None:
 
     assert problem is not None
     assert problem.hint == hint
+
+
+def test_a_name_with_blanks_is_one_word_in_the_hint() -> None:
+    problem = refusal("my net.py", TORCH.encode())
+
+    assert problem is not None
+    assert [shlex.split(each) for each in (problem.hint or "").split(" or ")] == [
+        ["my net.py:Net"],
+        ["my net.py:build"],
+    ]
 
 
 @pytest.mark.parametrize("ending", [ending for endings, _, _ in OTHER_FILES for ending in endings])

@@ -267,6 +267,69 @@ def test_a_factor_and_a_shift_that_are_used_twice_are_shared(shape: tuple[int, .
     assert [row.shared_with for row in rows] == [None, rows[0].name, None, None]
 
 
+class Formula(nn.Module):
+    """A formula of a map, another one and two parameters."""
+
+    def __init__(self, formula: Any) -> None:
+        super().__init__()
+        self.formula, self.one, self.two = formula, nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+        self.a, self.b = nn.Parameter(torch.ones(4, 1, 1)), nn.Parameter(torch.zeros(4, 1, 1))
+
+    def forward(self, x: Any) -> Any:
+        return self.formula(self.one(x), self.two(x), self.a, self.b)
+
+
+@pytest.mark.parametrize(
+    ("formula", "labels", "learned"),
+    [
+        (lambda x, y, a, b: torch.addcmul(b, x * y, a), "MUL SCALE", 8),
+        (lambda x, y, a, b: b.addcmul(a, x * y), "MUL SCALE", 8),
+        (lambda x, y, a, b: x.addcmul(a, y), "SCALE(shift=no) ADD", 4),
+        (lambda x, y, a, b: x.addcmul_(y, a, value=2), "SCALE(shift=no) AFFINE(2) ADD:in_place", 4),
+        (lambda x, y, a, b: torch.addcmul(x, y, y, value=0.5), "SQUARE AFFINE(0.5) ADD", 0),
+        (lambda x, y, a, b: torch.addcmul(x, y, a * b), "SCALE(shift=no) ADD", 4),
+        (lambda x, y, a, b: torch.addcdiv(x, y, torch.exp(x)), "EXP DIV ADD", 0),
+        (lambda x, y, a, b: x.addcdiv_(y, a, value=-1), "SCALE(shift=no) NEG ADD:in_place", 4),
+        (lambda x, y, a, b: torch.add(x, y, alpha=3), "AFFINE(3) ADD", 0),
+        (lambda x, y, a, b: x.add_(y, alpha=3), "AFFINE(3) ADD:in_place", 0),
+        (lambda x, y, a, b: torch.sub(x, y, alpha=3), "AFFINE(3) SUB", 0),
+        (lambda x, y, a, b: torch.rsub(x, y, alpha=3), "AFFINE(3) SUB", 0),
+        (lambda x, y, a, b: torch.rsub(x * y, 2, alpha=3), "MUL AFFINE(-3, 2)", 0),
+        (lambda x, y, a, b: torch.lerp(x, y, 0.25), "SUB AFFINE(0.25) ADD", 0),
+        (lambda x, y, a, b: x.lerp_(y, a), "SUB SCALE(shift=no) ADD:in_place", 4),
+    ],
+)
+def test_a_sum_with_a_product_is_read_as_both(formula: Any, labels: str, learned: int) -> None:
+    report = account(cnncalc.from_torch(Formula(formula), (7, 6, 3)))
+    rows = [row for row in report.layers if row.kind not in ("input", "conv")]
+    in_place = [":in_place" if row.layer.written().get("in_place") else "" for row in rows]
+    assert " ".join(row.label + how for row, how in zip(rows, in_place, strict=True)) == labels
+    assert all(row.output == (5, 4, 4) for row in rows)
+    assert report.totals.parameters == 2 * (3 * 3 * 3 * 4 + 4) + learned
+    assert report.totals.macs == 2 * 5 * 4 * 3 * 3 * 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("formula", "labels"),
+    [
+        (lambda x, y: y * x.amax((2, 3), keepdim=True), "REDUCE(max, axes=[height, width]) MUL"),
+        (
+            lambda x, y: x.amax((2, 3)) + y.amin((-1, -2)),
+            "REDUCE(max, axes=[height, width]) REDUCE(min, axes=[height, width]) ADD",
+        ),
+        (lambda x, y: torch.amax((x + y).flatten(2), -1), "ADD REDUCE(max, axes=[height, width])"),
+        (lambda x, y: (x + y).permute(0, 2, 3, 1).amax([1, 2]), "ADD REDUCE(max, axes=[height, width])"),
+        (lambda x, y: F.adaptive_max_pool2d(x + y, 1).flatten(1), "ADD GMP"),
+        (lambda x, y: torch.max(x, y).min(x * y), "MAXIMUM MUL MINIMUM"),
+    ],
+)
+def test_a_maximum_is_of_two_maps_or_of_all_sides_and_keeps_indices_only_as_a_pool(formula: Any, labels: str) -> None:
+    report = account(cnncalc.from_torch(Formula(lambda x, y, *_: formula(x, y)), (7, 6, 3)))
+    rows = [row for row in report.layers if row.kind not in ("input", "conv")]
+    assert " ".join(row.label for row in rows) == labels
+    assert all(row.output == (1, 1, 4) for row in rows if row.kind in ("reduce", "gmp"))
+
+
 def test_axes_are_moved_and_maps_are_rolled() -> None:
     """movedim and moveaxis add no layer; roll works on batch x depth x sides as on batch x sides x depth."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import MethodType
 from typing import Any
 from unittest.mock import patch
 
@@ -36,25 +35,14 @@ NETS = (
 )
 
 
-PLAN = torch_oracle.Net.plan
-
-
 def generated(report: Any, _: Any = ()) -> Any:
     """The net of the generated code, with what the measurement asks of a net."""
     options = ExportOptions(in_place=[row.in_place_in_training for row in report.layers])
     names: dict[str, Any] = {"__name__": "generated"}
     exec(compile(torch_source(report.resolved, options), "<generated>", "exec"), names)  # noqa: S102 (our own code)
     net = names["Net"]()
-    net.report, net.segments = report, ()
-    net.plan = MethodType(PLAN, net)
-    run = net.forward
-
-    def forward(*images: Any) -> list[Any]:
-        found = run(*images)
-        return list(found) if isinstance(found, tuple) else [found]
-
-    net.forward = forward
-    return net
+    net.segments = ()
+    return torch_oracle.as_net(net, report)
 
 
 @pytest.mark.parametrize(("net", "size"), NETS, ids=[net.split()[0] for net, _ in NETS])

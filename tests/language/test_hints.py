@@ -98,6 +98,27 @@ def test_the_smallest_input_works_and_no_smaller_one_does(text: str) -> None:
         assert problems(text, Settings(input=Volume(smaller, smaller, depth)))
 
 
+UNEQUAL = [
+    ("INPUT 101x3 -> CONV3-8@a -> POOL2 -> UPSAMPLE2 -> ADD(@a)", ["100x3", "102x3"]),
+    ("INPUT 50x37x3 -> CONV3-4@a -> POOL2*3 -> UPSAMPLE2*3 -> CONCAT(@a)", ["48x32x3", "56x40x3"]),
+    ("INPUT 50x40x3 -> CONV3-4@a -> POOL2*3 -> UPSAMPLE2*3 -> CONCAT(@a)", ["48x40x3", "56x40x3"]),
+    ("INPUT 9x8x7x2 -> CONV3-4@a -> POOL2 -> UPSAMPLE2 -> ADD(@a)", ["8x8x6x2", "10x8x8x2"]),
+    ("INPUT 3x3 -> CONV3-8@a -> POOL4(round=ceil) -> UPSAMPLE4 -> ADD(@a)", ["4x3"]),
+    ("INPUT 30x30x3 -> [CONV3-4/2 | CONV3-4] -> CONCAT -> FC-2", []),
+    ("INPUT 8x8x4 -> [CONV3-5 | ] -> ADD", []),
+    ("INPUT 10x3 -> CONV3-8@a -> POOL3/2(pad=0) -> UPSAMPLE2 -> ADD(@a)", []),
+]
+
+
+@pytest.mark.parametrize(("text", "inputs"), UNEQUAL)
+def test_unequal_volumes_have_a_hint_with_the_nearest_inputs_that_work(text: str, inputs: list[str]) -> None:
+    (first, *_) = problems(text)
+    assert first.code == "merge-mismatch"
+    assert re.findall(r"\d+(?:x\d+)+", first.hint or "") == inputs
+    for size in inputs:
+        assert problems(text, Settings(input=Volume(*map(int, size.split("x"))))) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -931,9 +952,13 @@ def test_the_hint_for_a_kind_without_a_key_that_it_needs_is_a_layer_that_is_read
         ("INPUT 8x8x4 -> 2*[RELU] -> FC-2", "a repeat has its count last: [CONV -> RELU]*2"),
         ("INPUT 8x8x4 -> (RELU)*2 -> FC-2", "a group is written in [ ]"),
         ("INPUT 8x8x4 -> [RELU]*2*3 -> FC-2", "put the item into [ ] to repeat it again"),
+        ("INPUT 8x8x4 -> [RELU]X3 -> FC-2", "a repeat is written *3"),
+        ("INPUT 8x8x4 -> [RELU] xyz", None),
+        ("INPUT 8x8x4 -> CONV3-4, FC-2", None),
+        ("INPUT 8x8x4 -> 64 -> FC-2", None),
     ],
 )
-def test_signs_of_other_notations_have_a_hint_with_ours(text: str, hint: str) -> None:
+def test_signs_of_other_notations_have_a_hint_with_ours(text: str, hint: str | None) -> None:
     assert [problem.hint for problem in problems(text)] == [hint]
 
 

@@ -878,7 +878,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
-  = hint: write RELU; its keys are in_place
+  = hint: write RELU; its key is in_place
 """,
     ),
     (
@@ -889,7 +889,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
-  = hint: write RELU; its keys are in_place
+  = hint: write RELU; its key is in_place
 """,
     ),
     (
@@ -941,7 +941,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
-  = hint: write RELU; its keys are in_place
+  = hint: write RELU; its key is in_place
 """,
     ),
     (

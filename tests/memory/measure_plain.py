@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import MethodType
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -47,19 +46,11 @@ def measured(net: str, habits: dict[str, Any]) -> list[int]:
 
     case = NETS[net]
     report = cnncalc.analyze("-", stdin=case.design)
-    plan = torch_oracle.Net.plan
 
     def plain(_: Any, __: Any = ()) -> Any:
         module: Any = case.module()
-        module.report, module.again, module.plan = report, "checkpoint" in habits, MethodType(plan, module)
-        run = module.forward
-
-        def forward(*images: Any) -> list[Any]:
-            results = run(*images)
-            return list(results) if isinstance(results, tuple) else [results]
-
-        module.forward = forward
-        return module
+        module.again = "checkpoint" in habits
+        return torch_oracle.as_net(module, report)
 
     options = {name: value for name, value in habits.items() if name not in ("profile", "checkpoint")}
     segments = ((0, 0),) if "checkpoint" in habits else ()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # its usual name
+from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 
@@ -258,6 +259,32 @@ class SegNet(Plain):
         return self.d1(x)
 
 
+class Standardized(nn.Conv2d):
+    """A convolution whose filters go through batch normalization, as in timm."""
+
+    def forward(self, x: Any) -> Any:
+        filters = self.weight.reshape(1, self.out_channels, -1)
+        weight = F.batch_norm(filters, None, None, training=True, momentum=0.0, eps=1e-6).reshape_as(self.weight)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Normed(Plain):
+    """Convolutions whose weights are computed in each pass, and a maximum over all positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c1 = parametrizations.spectral_norm(nn.Conv2d(3, 12, 3, padding=1))
+        self.c2 = parametrizations.weight_norm(nn.Conv2d(12, 8, 3, padding=1, groups=4))
+        self.c3 = parametrizations.weight_norm(nn.Conv2d(8, 8, 3, padding=1, groups=8))
+        self.c4, self.fc = Standardized(8, 8, 3, padding=1), nn.Linear(8, 10)
+
+    def forward(self, x: Any) -> Any:
+        for conv in (self.c1, self.c2, self.c3, self.c4):
+            x = conv(x)
+            x = torch.relu(x)
+        return self.fc(x.amax((2, 3)))
+
+
 class Case(NamedTuple):
     """A net: its module, the volumes of its inputs by name, its design, and the blocks that may be checkpointed."""
 
@@ -368,6 +395,17 @@ NETS = {
         layers: |
           INPUT 17x13x3 -> CONV3-8 -> LRELU -> POOL2@p -> CONV3-12 -> LRELU(in_place=yes) -> POOL2@q -> UNPOOL(@q)
           -> CONV3-8 -> LRELU -> UNPOOL(@p) -> CONV3-5
+        """,
+    ),
+    "normed": Case(
+        Normed,
+        {"x": (17, 13, 3)},
+        """
+        defaults: {relu: {in_place: no}}
+        layers: |
+          INPUT 17x13x3 -> CONV3-12(normed=spectral) -> RELU -> CONV3-8(groups=4, normed=weight) -> RELU
+          -> CONV3-8(groups=8, normed=weight) -> RELU -> CONV3-8(standardized=yes) -> RELU
+          -> REDUCE(max, axes=[height, width]) -> FC-10
         """,
     ),
 }

@@ -12,6 +12,7 @@ import itertools
 import math
 import weakref
 from contextlib import ExitStack, nullcontext
+from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
@@ -769,6 +770,22 @@ class Net(nn.Module):
 
         made = checkpoint(function, *values.values(), use_reentrant=False, preserve_rng_state=False)
         return dict(zip(out, made, strict=True))
+
+
+PLAN = Net.plan
+
+
+def as_net(module: Any, report: Report) -> Any:
+    """A module of other code with what a measurement asks of a :class:`Net`: its plan, and a list of outputs."""
+    module.report, module.plan = report, MethodType(PLAN, module)
+    run = module.forward
+
+    def forward(*images: Any) -> list[Any]:
+        found = run(*images)
+        return list(found) if isinstance(found, tuple) else [found]
+
+    module.forward = forward
+    return module
 
 
 def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any]) -> Any:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def write(result: CheckResult, width: int | None = None) -> str:
     """The results as text; problems of files go to standard error instead.
 
-    On a terminal of fewer than the needed ``width`` columns the cells of the table stand below each other.
+    ``width``: the columns of the terminal; if the table needs more, its cells stand below each other.
     """
     shown = [each for each in annotations_of(result) if not each.is_problem]
     parts = [_block(each) for each in shown if each.finding is not None or each.code == NO_BASE]
