@@ -9,7 +9,6 @@ Source: Lin et al. 2021, MCUNetV2: Memory-Efficient Patch-based Inference for Ti
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -222,14 +221,16 @@ def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tu
     """The first and last input position, of 0 to ``end``, that outputs ``low`` to ``high`` depend on; None: none."""
     if stencil is None:
         return 0, end
-    outputs = range(low, high + 1)
+    step = 1
     if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
         # windows only move on: those between the first and the last that reach the input are between these two
-        begin = bisect_left(outputs, 0, key=lambda output: stencil.window(output)[-1])
-        outputs = outputs[begin : bisect_right(outputs, end, key=lambda output: stencil.window(output)[0])]
-        outputs = outputs[:: max(1, len(outputs) - 1)]
+        while low < high and stencil.window(low)[-1] < 0:
+            low += 1
+        while low < high and stencil.window(high)[0] > end:
+            high -= 1
+        step = max(1, high - low)
     inside = []
-    for output in outputs:
+    for output in range(low, high + 1, step):
         window = stencil.window(output)
         if window and window[0] <= end and window[-1] >= 0:
             inside.append((max(0, window[0]), min(end, window[-1])))
