@@ -305,7 +305,7 @@ class Conv(Convolution):
         weight = self._used(xp, weight, length, left, right)
         begins, maps = self.begins_of(x.shape[1:-1]), planes(x)
         batch, depth = maps.shape[:2]
-        if self.connections is None and weight.shape[-2] == 1 and 1 < depth == self.groups:
+        if self.connections is None and 1 < depth == self.groups:
             kernels = weight.reshape(*weight.shape[:-2], depth, -1)
             return pixels(convolve_maps(xp, maps, kernels, bias, begins, self.dilation))
         result = xp.empty((batch, self.filters, *map(len, begins)), x.dtype)
@@ -378,7 +378,7 @@ class Conv(Convolution):
         incoming = planes(gradient)
         depth, begins = saved.shape[1], self.begins_of(saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
-        if self.connections is None and weight.shape[-2] == 1 and 1 < depth == self.groups:
+        if self.connections is None and 1 < depth == self.groups:
             kernels = weight.reshape(*self.kernel, depth, -1)
             result, change = unconvolve_maps(
                 xp, maps, incoming, kernels, begins, self.dilation, saved.shape, needs_gradient=needs_gradient
