@@ -125,6 +125,9 @@ EQUIVALENT: dict[str, str] = {
         "the hint of a problem beyond the first 20 is not shown"
     ),
     "layers/subsampling Subsample.keeping: True -> (False)": "what reads its extra arrays says whether it learns",
+    'memory/fit _advice: OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused" -> '
+    "(OPTIMIZERS[options.optimizer].can_fuse)": "the same style again needs no less, so it is no advice",
+    "memory/tflm _Arena.borrow: 64 -> (65)": "a negative number becomes larger than any size with both",
     "memory/hillclimb _Search.__init__: 2 -> (3) #2": "both are larger than any size",
     "analysis/reach Field.unclipped: side is self.sides[0] -> (side is not self.sides[0])": (
         "the other way gives the same extents in more time"

@@ -318,7 +318,7 @@ class _Comparison:
         changes = [*_keys(before, after), *self._graph(before, after)]
         if changes:
             status = "changed"
-        elif before.name != after.name and not _is_renumbered(before, after):
+        elif not _is_renumbered(before, after):
             status = "renamed"
         elif any(getattr(before, key) != getattr(after, key) for key in NUMBERS):
             status = "affected"
@@ -385,7 +385,7 @@ def _keys(before: LayerReport, after: LayerReport) -> list[LayerChange]:
 
 
 def _is_renumbered(before: LayerReport, after: LayerReport) -> bool:
-    """Whether names differ only in the numbers of layers or blocks."""
+    """Whether names differ at most in the numbers of layers or blocks."""
     if before.named or after.named:
         last = [row.name.rpartition(".")[2] for row in (before, after)]
         if last[0] != last[1]:

@@ -66,7 +66,7 @@ class Cmsis:
         odd = total % 2 if total >= 0 else -(-total % 2)  # the remainder has the sign of the number
         left = max(1, -(-pad // step)) if pad else 0
         right = max(1, (pad + odd + step - 1) // step) if pad + odd else 0
-        if right + max(output_width - right - left, 0) + left != output_width:
+        if left + right > output_width:
             return self.columns((1, kernel), depth)
         ends = right if odd else pad
         return max(kernel + pad, kernel - 1 + ends) * depth

@@ -9,6 +9,7 @@ Source: Lin et al. 2021, MCUNetV2: Memory-Efficient Patch-based Inference for Ti
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -223,7 +224,10 @@ def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tu
         return 0, end
     outputs = range(low, high + 1)
     if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
-        outputs = range(low, high + 1, max(1, high - low))  # the first and the last; the other windows are between them
+        # windows only move on: those between the first and the last that reach the input are between these two
+        begin = bisect_left(outputs, 0, key=lambda output: stencil.window(output)[-1])
+        outputs = outputs[begin : bisect_right(outputs, end, key=lambda output: stencil.window(output)[0])]
+        outputs = outputs[:: max(1, len(outputs) - 1)]
     inside = []
     for output in outputs:
         window = stencil.window(output)

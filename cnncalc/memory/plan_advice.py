@@ -141,7 +141,7 @@ def _widths(report: Report) -> list[_Width]:
         return place
 
     for row in report.layers:
-        if row.sources and not _sets_depth(row):
+        if not _sets_depth(row):
             for source, volume in zip(row.sources, row.input_volumes, strict=True):
                 if volume.depth == row.output.depth:
                     group[first(source)] = first(row.index)

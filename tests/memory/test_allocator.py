@@ -206,6 +206,13 @@ class Unrepeated(CachingAllocator):
         return object()
 
 
+def unrepeated(steps: Steps) -> Steps:
+    """The same steps on an allocator whose state never repeats, so that all of them are simulated."""
+    whole = Unrepeated()
+    whole.__dict__.update(steps.plan.parameters.__dict__)
+    return Steps(steps.plan._replace(parameters=whole))
+
+
 PLANS = [
     ("resnet18", Options()),
     ("resnet18", Options(optimizer="adam", zero_grad="before-backward")),
@@ -226,12 +233,7 @@ def test_steps_end_only_where_all_of_them_would_give_the_same(net: str, options:
     segments = simulation.segments(1) if training else ()
     for batch in (2, 9, 31):
         steps = Needs(simulation).steps(batch, segments, training=training)
-        expected = steps.allocated(batch)
-        whole = Unrepeated()
-        whole.__dict__.update(steps.plan.parameters.__dict__)
-        found = Steps(steps.plan._replace(parameters=whole)).allocated(batch)
-
-        assert found == expected
+        assert unrepeated(steps).allocated(batch) == steps.allocated(batch)
 
 
 @pytest.mark.parametrize(("net", "options"), PLANS)
@@ -286,12 +288,19 @@ def test_small_tensors_have_no_more_segments_than_the_bound(seed: int) -> None:
     assert bound.most
 
 
-@pytest.mark.parametrize(("batch", "times"), [(8, [3, 3, 3, 3, 3]), (3, [3, 3, 3, 2, 2]), (48, [2, 2, 2, 2, 2])])
+@pytest.mark.parametrize(
+    ("batch", "repeats", "times"),
+    [(8, True, [3, 3, 3, 3, 3]), (3, True, [3, 3, 3, 2, 2]), (48, True, [2, 2, 2, 2, 2]), (48, False, [6, 6, 6, 6, 6])],
+)
 def test_the_simulation_ends_where_a_step_repeats_the_one_before(
-    batch: int, times: list[int], monkeypatch: pytest.MonkeyPatch
+    batch: int, repeats: bool, times: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first step makes the optimizer's state, the second finds it, the third begins or ends like the second."""
+    """The first step makes the optimizer's state, the second finds it, the third begins or ends like the second.
+
+    If none repeats the one before, six are simulated.
+    """
     steps = Needs(Simulation(report_of("resnet18"), Options())).steps(batch, (), training=True)
+    steps = steps if repeats else unrepeated(steps)
     ran: list[object] = []
     run = CachingAllocator.run
 

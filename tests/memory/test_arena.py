@@ -460,6 +460,20 @@ def test_the_best_order_is_the_best_of_all(seed: int) -> None:
     assert best_order(flow, 1).peak == least
 
 
+def test_a_bound_is_computed_only_within_the_limit_of_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Task 2 reads 30 bytes and makes 30; in every order 10 more are alive then, which task 3 reads.
+
+    Tasks 1 to 4, which have several orders, use five volumes, so these are 20 comparisons.
+    """
+    reads = [(0,), (1,), (2,), (1, 3), (1,), (4, 5)]
+    needs: list[tuple[int, ...]] = [(), (0,), (1,), (0, 2), (0,), (3, 4)]
+    tasks = tuple(Task(*each, number) for number, each in enumerate(zip(needs, reads, strict=True), 1))
+    flow = Flow(tasks, (5, 10, 30, 30, 1, 1, 5), frozenset({6}))
+    for limit, bound in ((19, 60), (20, 70)):
+        monkeypatch.setattr("cnncalc.memory.order.MAX_BOUND_COMPARISONS", limit)
+        assert best_order(flow, 0).bound == bound
+
+
 @given(seeds)
 @examples(80)
 def test_an_order_of_a_search_that_was_cut_short_is_valid(seed: int) -> None:

@@ -21,13 +21,13 @@ from tests.memory.measure_cmsis import DATA, FUNCTIONS, ours, shapes
 from tests.memory.tflm_nets import every_net
 
 
-def scratch(text: str) -> list[int]:
+def scratch(text: str, extension: str = "dsp") -> list[int]:
     """The bytes of scratch that the operators of a pattern ask for, without zeros."""
     net = tflite_net(analyze(text).resolved)
     found: list[int] = []
     for operator in net.operators:
         inputs = [net.tensors[place] for place in operator.inputs]
-        found += CMSIS_KERNELS["dsp"][operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])
+        found += CMSIS_KERNELS[extension][operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])
     return [size for size in found if size]
 
 
@@ -54,6 +54,18 @@ def scratch(text: str) -> list[int]:
 )
 def test_scratch(text: str, expected: list[int]) -> None:
     assert scratch(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (5, [(5 + 2) * 4]),  # the first window with two columns of padding, and the last one
+        (4, [(5 + 2) * 4]),
+        (3, [4 * 32]),  # two windows reach over each border: columns of 20 numbers, 32 in whole registers
+    ],
+)
+def test_with_mve_a_row_has_its_first_and_last_windows(width: int, expected: list[int]) -> None:
+    assert scratch(f"INPUT 1x{width}x4 -> CONV1x5-8(pad=same)", "mve") == expected
 
 
 FIGURES = json.loads(DATA.read_text(encoding="utf-8"))

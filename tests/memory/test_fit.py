@@ -191,6 +191,12 @@ def test_a_reserve_is_added_to_live_tensors() -> None:
         auto = account_memory(report, Options(profile=profile, reserve="auto"))
         assert auto.allocator is not None
         assert auto.training.need_bytes == auto.allocator[0].reserved + auto.reserve.context_bytes + 32 * MIB
+        brief = account_memory(report, Options(profile=profile, reserve="auto"), details=False)
+        assert (brief.training.need_bytes, brief.inference.need_bytes) == (
+            auto.training.need_bytes,
+            auto.inference.need_bytes,
+        )
+        assert account_memory(report, Options(profile=profile, reserve=0), details=False).allocator is None
     with pytest.raises(ValueProblem, match="but the profile is numpy"):
         account_memory(report, Options(profile="numpy", reserve="auto"))
 

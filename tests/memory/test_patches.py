@@ -56,7 +56,6 @@ def brute(layers: list[tuple[int, int, int]], size: int, wanted: set[int]) -> li
 def test_what_a_patch_needs_of_random_chains(seed: int) -> None:
     random = Random(seed)  # noqa: S311 (a test net)
     layers = [(random.choice([1, 3, 5]), random.choice([1, 1, 2]), random.randint(0, 2)) for _ in range(5)]
-    layers = [(kernel, stride, min(pad, kernel // 2)) for kernel, stride, pad in layers]
     size = random.randint(60, 90)
     chain = [f"CONV{kernel}-4/{stride}(pad={pad})" for kernel, stride, pad in layers]
     rows = analyze(" -> ".join([f"INPUT {size}x{size}x3", *chain])).layers
@@ -64,6 +63,28 @@ def test_what_a_patch_needs_of_random_chains(seed: int) -> None:
     for low, high in spans(rows[-1].output.sides[0], 3):
         found = needed(rows, edges, 0, (low, high))
         assert [found[index] for index in range(6)] == brute(layers, size, set(range(low, high + 1)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "span", "positions"),
+    [
+        # outputs 0, 1, 10 and 11 see only padding
+        ("CONV1-4(pad=2)", (0, 1), {1: 2}),
+        ("CONV1-4(pad=2)", (0, 5), {1: 6, 0: 4}),
+        ("CONV1-4(pad=2)", (0, 11), {1: 12, 0: 8}),
+        ("CONV1-4(pad=2)", (10, 11), {1: 2}),
+        # output n sees inputs n - 8, n - 6 and n - 4
+        ("CONV3-4(dilation=2, pad=8)", (0, 3), {1: 4}),
+        ("CONV3-4(dilation=2, pad=8)", (0, 4), {1: 5, 0: 1}),
+        ("CONV3-4(dilation=2, pad=8)", (16, 19), {1: 4}),
+        # output 2n sees input n, the others nothing
+        ("DECONV1-4/2", (1, 1), {1: 1}),
+        ("DECONV1-4/2", (1, 5), {1: 5, 0: 2}),
+    ],
+)
+def test_outputs_that_see_nothing_need_no_input(layer: str, span: tuple[int, int], positions: dict[int, int]) -> None:
+    rows = analyze(f"INPUT 8x8x3 -> {layer}").layers
+    assert needed(rows, {row.index: edges_of(row) for row in rows}, 0, span) == positions
 
 
 def test_mobilenet_v2_in_patches_of_mcunet_v2() -> None:
@@ -134,7 +155,7 @@ def wider(text: str) -> dict[str, PlanAdvice]:
 def test_only_convolutions_have_a_narrower_width() -> None:
     net = "INPUT 16x16x3 -> {} -> CONV3-8/4 -> FC-2"
     assert list(wider(net.format("CONV3-32"))) == ["24 filters instead of 32 in conv1"]
-    for layer in ("DECONV2-32", "LOCAL3-32", "[CONV3-16 | CONV1-16] -> CONCAT"):
+    for layer in ("DECONV2-32", "LOCAL3-32", "[CONV3-16 | CONV1-16] -> CONCAT", "[CONV3-32 | LOCAL3-32] -> ADD"):
         assert not [what for what in wider(net.format(layer)) if "instead of 32" in what]
 
 
@@ -160,6 +181,14 @@ def test_a_narrower_width_is_planned_again() -> None:
         ("INPUT 32x32x3 -> CONV3-8 -> CONV3-8 -> FC-2", []),  # not below 8
         ("INPUT 32x32x40 -> POOL2 -> CONV3-4 -> FC-2", []),  # the depth of the input
         ("INPUT 32x32x3 -> CONV3-16 -> CONV3-16(groups=16) -> FC-2", []),  # 16 groups
+        (  # the peak is the last step
+            "INPUT 32x32x3 -> CONV3-16 -> CONV3-24",
+            [
+                "16 filters instead of 24 in conv2; 8 filters instead of 16 in conv1",
+                "16 filters instead of 24 in conv2",
+                "8 filters instead of 16 in conv1",
+            ],
+        ),
         ("INPUT 32x32x3 -> CONV3-12 -> FC-2", ["8 filters instead of 12 in conv1"]),
         ("INPUT 32x32x3 -> CONV1-20 -> DWCONV3 -> RELU -> CONV1-8 -> FC-2", ["16 filters instead of 20 in conv1"]),
     ],

@@ -48,6 +48,18 @@ def test_vela_itself_agrees_on_every_place(seed: int) -> None:
         assert (plan.sram_bytes, places) == measured(text)
 
 
+@pytest.mark.parametrize(
+    ("branches", "steps"),
+    [
+        ("TANH | SIGMOID", "conv1 sigmoid1 tanh1 add1"),  # both read conv1
+        ("TANH | CONV3-16", "conv1 conv2 tanh1 add1"),  # tanh1 follows conv2, but reads conv1
+    ],
+)
+def test_an_activation_function_is_fused_only_as_the_one_reader_of_the_layer_before(branches: str, steps: str) -> None:
+    plan = vela_report(analyze(f"INPUT 16x16x16 -> CONV3-16 -> [{branches}] -> ADD"))
+    assert plan.steps == tuple((name,) for name in steps.split())
+
+
 @pytest.mark.parametrize("name", [name for name in FIGURES if name not in SLOW][::4])
 def test_no_two_volumes_share_a_byte(name: str) -> None:
     plan = vela_report(analyze(all_nets()[name]))
@@ -104,7 +116,7 @@ def test_a_file_is_refused() -> None:
 def test_ranges_that_take_their_turns_need_no_more_than_what_is_alive() -> None:
     assert allocated([]) == ([], 0)
     assert allocated([Range(0, 1, 32), Range(2, 3, 48)]) == ([0, 0], 48)
-    offsets, size = allocated([Range(number, number + 1, 16) for number in range(9)])
+    offsets, size = allocated([Range(number, number + 1, 16) for number in range(500)])
     assert size == 32
     assert all(one != other for one, other in pairwise(offsets))
 
