@@ -226,7 +226,6 @@ def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | No
 
     If none is at least as similar as ``least``, the shortest that begins with it; None if none does.
     """
-    from difflib import SequenceMatcher
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
@@ -237,11 +236,21 @@ def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | No
     same = {key: name for key, name in candidates.items() if _letters(key) == letters}
     if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
         candidates = same
+    found = _most_similar(word, candidates, least)
+    if not found and len(word) >= LEAST_START:  # vit: vit-b-16
+        found = min([key for key in candidates if key.startswith(word.casefold())], key=len, default="")
+    return candidates[found] if found else None
+
+
+def _most_similar(word: str, keys: Iterable[str], least: float) -> str:
+    """The key most similar to a word, at least as similar as ``least``; an empty string if none is."""
+    from difflib import SequenceMatcher
+
     matcher = SequenceMatcher()
     matcher.set_seq2(word.casefold()[:60])
     most: list[tuple[float, str]] = []  # bounds of the similarity
     letters_left = MAX_LETTERS
-    for key in candidates:
+    for key in keys:
         letters_left -= len(key)
         if letters_left < 0:
             break
@@ -256,9 +265,7 @@ def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | No
         ratio = matcher.ratio()
         if ratio > best or (ratio == best and key > found):
             best, found = ratio, key
-    if not found and len(word) >= LEAST_START:  # vit: vit-b-16
-        found = min([key for key in candidates if key.startswith(word.casefold())], key=len, default="")
-    return candidates[found] if found else None
+    return found
 
 
 _LETTERS: dict[str, list[str]] = {}  # the names of a text are compared with each unknown one

@@ -340,7 +340,8 @@ def _parse(source: Source) -> dict[str, Any]:
         start = max(0, min(start, len(source.text) - 1))
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
     except ValueError:
-        digits = re.search(f"[0-9_]{{{MAX_RESULT_DIGITS + 1},}}", source.text)
+        runs = re.finditer("[0-9_]+", source.text)
+        digits = next((run for run in runs if run.end() - run.start() > MAX_RESULT_DIGITS), None)
         span = None if digits is None else Span(source, digits.start(), digits.end())
         raise DesignError([Problem("limit", MANY_DIGITS, span)]) from None
 

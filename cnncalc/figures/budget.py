@@ -106,6 +106,10 @@ def from_python(value: Any) -> RawValue:
     return RawValue(None, str(value))
 
 
+IN_THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?[A-Za-z]*\s*")
+"""A limit with commas between its thousands: ``1,000,000``, ``1,024MiB``."""
+
+
 def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
     """The budget of the options ``--max``, ``--warn`` and ``--min``, each ``KEY=LIMIT[,OPTION=VALUE...]``.
 
@@ -126,7 +130,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
         parts = keys.setdefault(key, {})
         spans.setdefault(key, key_span)
         at = len(name) + 1
-        whole = rest.replace(",", "").strip()
+        whole = rest.replace(",", "").strip() if IN_THOUSANDS.fullmatch(rest) else ""
         for number, part in enumerate(rest.split(",")):
             span = Span(source, at, at + max(1, len(part)))
             at += len(part) + 1
@@ -139,7 +143,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
                     problems.append(Problem("repeated-key", message, key_span))
                     continue
             elif not sign or word in BOUNDS:
-                if whole.isdigit():
+                if whole:
                     message = f"a number is written without commas, found '{rest[:60]}'"
                     problems.append(Problem("wrong-value", message, span, f"--{bound} {key}={whole[:60]}"))
                     break

@@ -11,7 +11,8 @@ from cnncalc.cli.click_parser import parse
 from cnncalc.cli.console import Console
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS, option_hint
-from cnncalc.errors import ValueProblem, nearest
+from cnncalc.errors import DesignError, ValueProblem, nearest
+from cnncalc.figures.budget import from_calls
 from tests.calls import called
 
 if TYPE_CHECKING:
@@ -137,6 +138,13 @@ def test_a_limit_is_written_without_commas() -> None:
     assert done.stderr.count("error[") == 1
     (hint,) = [line.partition("hint: ")[2] for line in done.stderr.splitlines() if "hint: " in line]
     assert called("check", "lenet5", *shlex.split(hint)).returncode == 0
+
+
+@pytest.mark.parametrize(("limit", "hint"), [("1,024.5MiB", "--max training_memory=1024.5MiB"), ("1,5GiB", None)])
+def test_commas_between_thousands_are_left_out_and_no_others(limit: str, hint: str | None) -> None:
+    with pytest.raises(DesignError) as caught:
+        from_calls([("max", f"training_memory={limit}")])
+    assert caught.value.problems[0].hint == hint
 
 
 def test_layers_and_blocks_are_named_where_no_name_is_similar() -> None:
