@@ -10,7 +10,7 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
-from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, difference
+from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, Stage, difference
 from tests.nets import most_nets, report_of
 from tests.random_nets import examples, random_design, seeds
 
@@ -149,6 +149,19 @@ def test_a_changed_written_name_is_a_difference_and_a_changed_numbered_name_is_n
     assert changes_of(renamed) == [("renamed", "a", "b")]
     assert not renamed.is_equal
     assert counted.renumbered == 1 or changes_of(counted)
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "@conv2"), ("@conv2", "")])
+def test_a_written_name_that_looks_like_a_number_is_a_difference(before: str, after: str) -> None:
+    found = diff(f"INPUT 9x11x3 -> CONV3-7{before} -> FC-5", f"INPUT 9x11x3 -> CONV3-7{after} -> FC-5")
+    assert changes_of(found) == [("renamed", before[1:] or "conv1", after[1:] or "conv1")]
+
+
+def test_stages_by_hand() -> None:
+    """A convolution of 3*3*3*7 + 7 parameters and 99 positions; one net ends with an FC layer of 693 inputs."""
+    stages = diff("INPUT 9x11x3 -> CONV3-7", "INPUT 9x11x3 -> CONV3-7 -> FC-5").stages()
+    plane = Stage(2, 99 * 3 + 99 * 7, 196, 99 * 189)
+    assert stages == {(9, 11): (plane, plane), (1, 1): (Stage(), Stage(1, 5, 693 * 5 + 5, 693 * 5))}
 
 
 def test_inputs_of_a_layer_are_compared_across_added_and_removed_layers() -> None:
