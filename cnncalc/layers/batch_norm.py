@@ -84,7 +84,8 @@ class BatchNorm(Affine):
         if builder.is_native_norm:
             if builder.is_fake:  # composed of element-wise operations
                 scratch = self.narrow_shift(builder, inputs[0], Size(builder.output.depth))
-                return builder.single(inputs, order="input", makes_all="input", scratch=scratch)
+                summed = (0,) if scratch else ()  # converted after the kernel
+                return builder.single(inputs, order="input", makes_all="input", scratch=scratch, summed=summed)
             if not builder.is_cpu:
                 return builder.single(inputs)
             layout = builder.layout_of(inputs[0])  # the order of a dense input; strides of axes of size 1 do not count

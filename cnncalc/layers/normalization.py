@@ -393,13 +393,13 @@ class InstanceNorm(ImageNorm):
         is_native = builder.is_native_norm
         always = (x, *repeated) if not is_native else (x,) if builder.is_fake else ()
         unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
-        if is_native and builder.is_fake:
-            unneeded += self.narrow_shift(builder, x, each)
+        narrow = self.narrow_shift(builder, x, each) if is_native and builder.is_fake else ()
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
             gathers=None if is_native else "contiguous",
-            backward_scratch=tuple(unneeded),
+            backward_scratch=(*unneeded, *narrow),
+            summed_inputs=(1,) if narrow else (),  # converted after the kernel
         )

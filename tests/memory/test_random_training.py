@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 608 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 611 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -301,6 +301,15 @@ def test_a_segment_that_backward_does_not_reach_may_overwrite_what_does_not_lear
             account_memory(cnncalc.analyze(pattern), options)
     else:
         assert [each.name for each in account_memory(cnncalc.analyze(pattern), options).training.segments] == ["a..s"]
+
+
+@pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake"])
+def test_a_segment_that_saves_nothing_may_overwrite_its_input(profile: str) -> None:
+    """Nothing asks for it to be computed again. Measured with PyTorch 2.13, as the same net without a segment."""
+    report = cnncalc.analyze("INPUT 12x6 -> CONV1-6 -> NEG(in_place=yes)@a -> FC-2")
+    found = [account_memory(report, Options(profile, 2, checkpoint=rule)).training for rule in ("a", "none")]
+    assert [segment.name for segment in found[0].segments] == ["a"]
+    assert found[0].peak_bytes == found[1].peak_bytes
 
 
 @pytest.mark.parametrize(
