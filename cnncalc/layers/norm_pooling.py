@@ -8,7 +8,7 @@ from cnncalc.layers.base import key
 from cnncalc.layers.keys import Decimal
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import pieces, pixels, planes
-from cnncalc.layers.pooling import PaddedPooling, averaged, mean_refusal
+from cnncalc.layers.pooling import PaddedPooling, averaged
 from cnncalc.layers.window import enlarged
 
 TYPE_CHECKING = False
@@ -48,10 +48,6 @@ class LpPool(PaddedPooling):
             return pixels(xp.sqrt(result, out=result))
         result **= 1 / self.power
         return pixels(result)
-
-    def torch_refusal(self, x: Volume) -> tuple[str, str] | None:
-        pads = self.windows(x).pads  # a layer of their own
-        return mean_refusal(enlarged(x, pads), self.kernel) if len(x.sides) == 3 else None
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, extras=(Extra("sums", Size(0, output.elements)),))

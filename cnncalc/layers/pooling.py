@@ -102,15 +102,6 @@ class Pooling(AnyPooling):
         return self.windows(inputs[0]).stencils()
 
 
-def mean_refusal(x: Volume, kernel: Sequence[int]) -> tuple[str, str] | None:
-    """Why PyTorch refuses the means of windows over the three sides of a volume, and a way out; None: it takes them."""
-    for name, size, window in zip(x.names, x.sides, kernel, strict=True):
-        if window > size:
-            message = "over three sides PyTorch averages only windows that fit without padding"
-            return f"{message}, but kernel {window} is larger than {name} {size}", f"it takes a kernel of up to {size}"
-    return None
-
-
 class PaddedPooling(Pooling):
     """Base of pools with padding, at most half their kernel, and a choice of rounding."""
 
@@ -399,7 +390,14 @@ class AveragePool(AdaptivePooling):
         begins, ends = self.pad[:3], self.pad[3:]
         if self.adaptive is not None or len(x.sides) != 3 or isinstance(self.pad, str) or begins != ends:
             return None  # uneven pads are a layer of their own
-        return mean_refusal(x, self.kernel)
+        for name, size, kernel in zip(x.names, x.sides, self.kernel, strict=True):
+            if kernel > size:
+                message = "over three sides PyTorch averages only windows that fit without padding"
+                return (
+                    f"{message}, but kernel {kernel} is larger than {name} {size}",
+                    f"it takes a kernel of up to {size}",
+                )
+        return None
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         # an output of 1x1 is computed as a mean, whose backward needs only the size

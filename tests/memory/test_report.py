@@ -292,8 +292,6 @@ def test_layers_with_a_single_value_for_a_mean_give_a_warning(layers: str, batch
         ("AVGPOOL4x1x6/2(pad=[2, 0, 3, 2, 0, 2])", False),
         ("POOL4x1x6/2(pad=[2, 0, 3])", False),
         ("AVGPOOL(output=2x2x6)", False),
-        ("LPPOOL2x1x5(round=ceil)", True),
-        ("LPPOOL4x1x4/2(pad=[2, 0, 2])", False),
     ],
 )
 def test_a_mean_over_three_sides_of_a_window_that_fits_only_with_padding_gives_a_warning(
