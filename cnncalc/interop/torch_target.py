@@ -64,9 +64,8 @@ def _kept_by_hooks(module: Any) -> list[str]:
         for hook in each._forward_pre_hooks.values()  # noqa: SLF001 (the only way to find them)
         if isinstance(hook, (SpectralNorm, WeightNorm))
     )
-    return [f"{plural(kept, 'weight')} kept between passes by hooks of torch.nn.utils, not counted in memory"] * (
-        kept > 0
-    )
+    what = f"{plural(kept, 'weight')} kept between passes by hooks of torch.nn.utils, not counted in memory"
+    return [what] if kept else []
 
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:

@@ -49,9 +49,8 @@ class Resize(Layer):
     the mean of the elements from floor(o*H/h) to ceil((o + 1)*H/h) - 1.
     Volume: the sides as given, or floor(H*factor); depth D.
 
-    With a factor, 1/factor replaces H/h, as in PyTorch on a CPU, which nevertheless copies a side that keeps its size,
-    except with ``bicubic`` and with ``nearest`` on one or three sides; ``nearest`` on a plane repeats the elements of a
-    doubled side.
+    With a factor, 1/factor replaces H/h, as in PyTorch on a CPU, but not along a side that keeps its size with
+    ``bilinear``, or that keeps or doubles its size with ``nearest`` on a plane.
 
     Source: PyTorch, torch.nn.functional.interpolate.
     """

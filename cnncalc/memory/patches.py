@@ -9,6 +9,7 @@ Source: Lin et al. 2021, MCUNetV2: Memory-Efficient Patch-based Inference for Ti
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -221,17 +222,12 @@ def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tu
     """The first and last input position, of 0 to ``end``, that outputs ``low`` to ``high`` depend on; None: none."""
     if stencil is None:
         return 0, end
-    step = 1
-    if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
-        # windows only move on: those between the first and the last that reach the input are between these two
-        while low < high and stencil.window(low)[-1] < 0:
-            low += 1
-        while low < high and stencil.window(high)[0] > end:
-            high -= 1
-        step = max(1, high - low)
-    inside = []
-    for output in range(low, high + 1, step):
-        window = stencil.window(output)
-        if window and window[0] <= end and window[-1] >= 0:
-            inside.append((max(0, window[0]), min(end, window[-1])))
+    outputs, window = range(low, high + 1), stencil.window
+    if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:  # its windows only move on
+        first = bisect_left(outputs, 0, key=lambda output: window(output)[-1])
+        last = bisect_right(outputs, end, key=lambda output: window(output)[0])
+        reaching = outputs[first:last]
+        return (max(0, window(reaching[0])[0]), min(end, window(reaching[-1])[-1])) if reaching else None
+    inside = [(max(0, each[0]), min(end, each[-1])) for each in map(window, outputs) if each]
+    inside = [(first, last) for first, last in inside if first <= last]
     return (min([first for first, _ in inside]), max([last for _, last in inside])) if inside else None

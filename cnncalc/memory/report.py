@@ -21,6 +21,7 @@ from cnncalc.memory.segments import (
     MAX_TRIED,
     RULES,
     Segment,
+    is_computed_again,
     joined,
     operations_of,
     overwriting,
@@ -341,11 +342,13 @@ class Simulation:
     def _refuse(self, segment: Segment, other: Segment | None) -> None:
         """Raises ValueProblem for a segment that overwrites its inputs; ``other`` is the part of it that does not."""
         tape, rows = self.tape(training=True), self.report.layers
-        operation = tape.operations[overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
-        row = rows[operation.layer]
+        (span,) = operations_of(tape, [segment])
+        row = rows[tape.operations[overwriting(tape, *span)[-1]].layer]
+        again = is_computed_again(tape, *span)
+        why = "since backward computes it again from them" if again else "since PyTorch would never free them"
         message = (
-            f"checkpoint: a segment must not overwrite its inputs, since backward computes it again from them, but in "
-            f"'{segment.name}' {row.name} overwrites the output of {rows[row.sources[0]].name}"
+            f"checkpoint: a segment must not overwrite its inputs, {why}, but in '{segment.name}' "
+            f"{row.name} overwrites the output of {rows[row.sources[0]].name}"
         )
         begin = f"begin the segment after {row.name}: {other.name}, or " if other else ""
         hint = f"{begin}give {row.name} memory of its own: {row.kind.upper()}(in_place=no)"

@@ -197,16 +197,25 @@ def overwriting(tape: Tape, first: int, last: int) -> list[int]:
     never frees a tensor that was overwritten there by an operation that saves something: the tensor refers to that
     operation, which refers to the segment, which refers to its inputs.
     """
-    operations = tape.operations[first : last + 1]
     own: set[int] = set()  # values in memory that these operations have allocated
     found = []
-    is_needed = False
-    for number, operation in enumerate(operations, first):
-        is_first = operation.is_alias and operation.inputs and operation.inputs[0] not in own
-        if not is_first:
+    is_needed = is_computed_again(tape, first, last)
+    for number, operation in enumerate(tape.operations[first : last + 1], first):
+        is_in_input = operation.is_alias and operation.inputs and operation.inputs[0] not in own
+        if not is_in_input:
             own.add(operation.output)
         elif operation.overwrites:
             found.append(number)
-        saves = operation.needs_saved and tape.values[operation.output].learns
-        is_needed |= saves and (number not in tape.unreached or number in found)
+            is_needed |= _saves(tape, number)
     return found if is_needed else []
+
+
+def is_computed_again(tape: Tape, first: int, last: int) -> bool:
+    """Whether backward computes the operations from ``first`` to ``last`` again, if they are a segment."""
+    return any(_saves(tape, number) and number not in tape.unreached for number in range(first, last + 1))
+
+
+def _saves(tape: Tape, number: int) -> bool:
+    """Whether an operation saves something for backward."""
+    operation = tape.operations[number]
+    return operation.needs_saved and tape.values[operation.output].learns
